@@ -1,0 +1,1 @@
+"""Local files, trees and standard input."""

@@ -1,0 +1,32 @@
+"""`.gitignore` files of a tree, innermost last, as Git reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pathspec
+
+
+class IgnoreRules:
+    """The ignore files that hold in one folder: its own and those of the folders above it."""
+
+    def __init__(self, levels: tuple[tuple[bytes, pathspec.GitIgnoreSpec], ...] = ()) -> None:
+        self._levels = levels
+
+    def within(self, folder: bytes, prefix: bytes) -> IgnoreRules:
+        """The rules that hold below `folder`, whose path in the tree is `prefix` (ends in a slash, or is empty)."""
+        try:
+            lines = (Path(folder.decode("utf-8", "surrogateescape")) / ".gitignore").read_bytes().splitlines()
+        except OSError:
+            return self
+        spec = pathspec.GitIgnoreSpec.from_lines(line.decode("utf-8", "surrogateescape") for line in lines)
+        return IgnoreRules((*self._levels, (prefix, spec)))
+
+    def ignored(self, path: bytes, *, is_folder: bool) -> bool:
+        """Whether a path of the tree is ignored. The innermost file that says anything decides."""
+        for prefix, spec in reversed(self._levels):
+            rest = path[len(prefix) :].decode("utf-8", "surrogateescape")
+            verdict = spec.check_file(rest + "/" if is_folder else rest).include
+            if verdict is not None:
+                return bool(verdict)
+        return False

@@ -1,0 +1,102 @@
+"""Opening one file safely: no symlink is followed, no device is read, nothing is ever written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from blake3 import blake3
+
+from gossip.engine.decode.policy import is_binary
+from gossip.engine.findings import display_path
+from gossip.schemas.errors import PermanentError
+from gossip.schemas.protocols import Document, Opened, Skip
+from gossip.schemas.summary import Loss
+from gossip.schemas.units import Place
+
+CHUNK_BYTES = 1 << 20
+"""Content is read in pieces of this size; a smaller file is one piece."""
+
+
+def open_file(full: bytes, path: bytes, *, follow: bool = False) -> Iterator[Opened]:
+    """The document of a file, under the name `path`; or what policy or the system says about it.
+
+    `follow`: the user named this very path, so a symlink or a pipe is what they meant.
+    """
+    name = display_path(path)
+    flags = os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        handle = os.open(full, flags)
+    except OSError as err:
+        yield Skip("symlink", path) if err.errno == errno.ELOOP else _unreadable(name, err)
+        return
+    try:
+        if not follow and not stat.S_ISREG(os.fstat(handle).st_mode):
+            yield Skip("special", path)
+            return
+        yield from open_handle(handle, path)
+    finally:
+        os.close(handle)
+
+
+def open_handle(handle: int, path: bytes) -> Iterator[Opened]:
+    """The document behind an open handle, under the name `path`."""
+    name = display_path(path)
+    try:
+        first = _read_full(handle)
+    except OSError as err:
+        yield _unreadable(name, err)
+        return
+    if is_binary(first):
+        yield Skip("binary", path)
+        return
+    content = Content(handle, first, name)
+    yield Document(name, content.chunks(), lambda: path + b"\0" + content.digest(), lambda: Place(path), path=path)
+
+
+def _unreadable(name: str, err: OSError) -> Loss:
+    if err.errno == errno.ENOENT:
+        return Loss("vanished", name, "gone since it was listed")
+    return Loss("unreadable", name, err.strerror or str(err))
+
+
+def _read_full(handle: int) -> bytes:
+    """Up to CHUNK_BYTES. A pipe gives less at a time than is still to come, so it is asked until full or at its end."""
+    parts = []
+    wanted = CHUNK_BYTES
+    while wanted and (part := os.read(handle, wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Content:
+    """A handle's content in chunks, and the digest of all of it once it was read."""
+
+    def __init__(self, handle: int, first: bytes, name: str) -> None:
+        self._handle = handle
+        self._first = first
+        self._name = name
+        self._hash: blake3 | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content once. Raises PermanentError where reading fails."""
+        yield self._first
+        if len(self._first) < CHUNK_BYTES:
+            return
+        self._hash = blake3(self._first)
+        while True:
+            try:
+                chunk = _read_full(self._handle)
+            except OSError as err:
+                raise PermanentError(f"{self._name}: {err.strerror or err}") from err
+            if not chunk:
+                return
+            self._hash.update(chunk)
+            yield chunk
+
+    def digest(self) -> bytes:
+        """32 bytes of BLAKE3 over the content that was read."""
+        return blake3(self._first).digest() if self._hash is None else self._hash.digest()

@@ -1,0 +1,1 @@
+"""Git repositories: history by object, ranges, the index, the checkout."""

@@ -1,0 +1,179 @@
+"""The commit graph of a repository, read once: which commits, in which order, with which trees.
+
+Order: ancestors first; among commits whose parents are all placed, the oldest committer time first, then the smallest id.
+So "the first commit that introduced a blob" does not depend on how the repository is packed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+
+from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE
+from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.schemas.errors import PermanentError
+from gossip.schemas.summary import Loss
+
+_COMMITTER = re.compile(rb"^committer .*?(-?\d+) [+-]\d{4}$", re.MULTILINE)
+_AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)> (-?\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
+_TAG_DEPTH_MAX = 10
+
+
+@dataclass(slots=True)
+class Commit:
+    """What the walk needs of a commit."""
+
+    tree: bytes
+    parents: tuple[bytes, ...]
+    time: int
+
+
+@dataclass(slots=True)
+class Graph:
+    """Commits by id, and what hangs on refs without a commit."""
+
+    commits: dict[bytes, Commit] = field(default_factory=dict)
+    trees: list[bytes] = field(default_factory=list)
+    """Trees that a tag or ref names directly; so `blobs`."""
+    blobs: list[bytes] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+
+    def ordered(self) -> Iterator[tuple[bytes, Commit]]:
+        """Every commit, ancestors first. Parents that are not in the graph do not hold a commit back."""
+        children: dict[bytes, list[bytes]] = {}
+        waiting: dict[bytes, int] = {}
+        ready: list[tuple[int, bytes]] = []
+        for name, commit in self.commits.items():
+            known = {parent for parent in commit.parents if parent in self.commits}
+            for parent in known:
+                children.setdefault(parent, []).append(name)
+            if known:
+                waiting[name] = len(known)
+            else:
+                ready.append((commit.time, name))
+        heapq.heapify(ready)
+        while ready:
+            _, name = heapq.heappop(ready)
+            yield name, self.commits[name]
+            for child in children.pop(name, ()):
+                waiting[child] -= 1
+                if not waiting[child]:
+                    heapq.heappush(ready, (self.commits[child].time, child))
+
+
+def read_graph(
+    store: ObjectStore, tips: Iterable[tuple[bytes, str]], shallow: frozenset[bytes], hidden: Iterable[bytes] = ()
+) -> Graph:
+    """Everything reachable from `tips` (id, what names it), less the ancestors of `hidden` commits.
+
+    Shallow commits have no parents here. Objects that are missing or damaged become losses.
+    """
+    graph = Graph()
+    stack: list[tuple[bytes, str]] = []
+    for name, where in tips:
+        stack.extend(_peeled(store, name, where, graph))
+    excluded = _ancestors(store, hidden, shallow)
+    while stack:
+        name, where = stack.pop()
+        if name in graph.commits or name in excluded:
+            continue
+        commit = _read_commit(store, name, where, graph)
+        if commit is None:
+            continue
+        if name in shallow:
+            commit.parents = ()
+        graph.commits[name] = commit
+        stack.extend((parent, f"parent of commit {name.hex()}") for parent in commit.parents)
+    return graph
+
+
+def _ancestors(store: ObjectStore, tips: Iterable[bytes], shallow: frozenset[bytes]) -> set[bytes]:
+    scratch = Graph()
+    seen: set[bytes] = set()
+    stack = list(tips)
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        commit = _read_commit(store, name, "", scratch)
+        if commit is not None and name not in shallow:
+            stack.extend(commit.parents)
+    return seen
+
+
+def _peeled(store: ObjectStore, name: bytes, where: str, graph: Graph) -> list[tuple[bytes, str]]:
+    """Follow tags of tags; commits are returned, trees and blobs noted in the graph."""
+    for _ in range(_TAG_DEPTH_MAX):
+        try:
+            kind, data = store.read(name)
+        except MissingObjectError:
+            graph.losses.append(Loss("missing-object", name.hex(), where))
+            return []
+        except PermanentError as err:
+            graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: {err}"))
+            return []
+        if kind == COMMIT:
+            return [(name, where)]
+        if kind == TREE:
+            graph.trees.append(name)
+            return []
+        if kind == BLOB:
+            graph.blobs.append(name)
+            return []
+        line = data.partition(b"\n")[0]
+        if kind != TAG or not line.startswith(b"object ") or len(line) != 47:
+            break
+        name = bytes.fromhex(line[7:].decode("ascii", "replace")) if _is_hex(line[7:]) else b""
+    graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: a tag that names nothing"))
+    return []
+
+
+def _is_hex(text: bytes) -> bool:
+    return not text.strip(b"0123456789abcdef")
+
+
+def _read_commit(store: ObjectStore, name: bytes, where: str, graph: Graph) -> Commit | None:
+    try:
+        kind, data = store.read(name)
+        if kind != COMMIT:
+            raise PermanentError("not a commit")
+        return parse_commit(data)
+    except MissingObjectError:
+        graph.losses.append(Loss("missing-object", name.hex(), where))
+    except PermanentError as err:
+        graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: {err}"))
+    return None
+
+
+def parse_commit(data: bytes) -> Commit:
+    """Tree, parents and committer time of a commit object. Raises PermanentError if it has no sound tree line."""
+    head = data.partition(b"\n\n")[0]
+    lines = head.split(b"\n")
+    if not lines[0].startswith(b"tree ") or len(lines[0]) != 45 or not _is_hex(lines[0][5:]):
+        raise PermanentError("commit without a tree")
+    parents = []
+    for line in lines[1:]:
+        if not line.startswith(b"parent ") or len(line) != 47 or not _is_hex(line[7:]):
+            break
+        parents.append(bytes.fromhex(line[7:].decode()))
+    found = _COMMITTER.search(head)
+    # A commit without a readable time (old tools made such) sorts first among its peers.
+    return Commit(bytes.fromhex(lines[0][5:].decode()), tuple(parents), int(found[1]) if found else 0)
+
+
+def author_of(data: bytes) -> tuple[str, str, str]:
+    """(name, email, ISO 8601 date) of a commit's author; empty strings for what is not there."""
+    found = _AUTHOR.search(data.partition(b"\n\n")[0])
+    if not found:
+        return "", "", ""
+    offset = timedelta(hours=int(found[5]), minutes=int(found[6]))
+    try:
+        zone = timezone(-offset if found[4] == b"-" else offset)
+        date = datetime.fromtimestamp(int(found[3]), UTC).astimezone(zone).isoformat()
+    except (ValueError, OverflowError, OSError):
+        date = ""  # a time outside years 1 to 9999, or a zone of more than a day
+    return found[1].decode("utf-8", "replace"), found[2].decode("utf-8", "replace"), date

@@ -1,0 +1,1 @@
+"""Reading Git packs delta family by delta family."""

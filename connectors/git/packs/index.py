@@ -1,0 +1,102 @@
+"""Pack indexes, versions 1 and 2 (https://git-scm.com/docs/pack-format), read through a memory map."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from array import array
+from itertools import pairwise
+from pathlib import Path
+
+from gossip.schemas.errors import PermanentError
+
+NAME_BYTES = 20
+_MAGIC_V2 = b"\xfftOc"
+_LARGE = 0x8000_0000
+
+
+class PackIndex:
+    """Object names and pack offsets of one pack. Entries are numbered in name order."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises PermanentError for a file that is not a sound index, OSError if it cannot be read."""
+        self.path = path
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size < 1024 + 2 * NAME_BYTES:
+                raise PermanentError(f"pack index {path.name}: only {size} bytes long")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._v2 = self._map[:4] == _MAGIC_V2
+        if self._v2 and self._map[4:8] != b"\0\0\0\x02":
+            raise PermanentError(f"pack index {path.name}: version {self._map[4:8].hex()} is not 1 or 2")
+        head = 8 if self._v2 else 0
+        fanout = _big_endian("I", self._map[head : head + 1024])
+        self.count: int = fanout[255]
+        self._starts = [0, *fanout]
+        self._names_at = head + 1024
+        least = head + 1024 + self.count * (28 if self._v2 else 24) + 2 * NAME_BYTES
+        if size < least or any(a > b for a, b in pairwise(self._starts)):
+            raise PermanentError(f"pack index {path.name}: cut short or inconsistent")
+
+    def name(self, entry: int) -> bytes:
+        """The raw object id of an entry."""
+        start = self._names_at + entry * NAME_BYTES if self._v2 else self._names_at + entry * 24 + 4
+        return self._map[start : start + NAME_BYTES]
+
+    def find(self, name: bytes) -> int | None:
+        """The entry of an object id, None if it is not here."""
+        low, high = self._starts[name[0]], self._starts[name[0] + 1]
+        data, stride = self._map, NAME_BYTES if self._v2 else 24
+        base = self._names_at + (0 if self._v2 else 4)
+        while low < high:
+            middle = (low + high) >> 1
+            start = base + middle * stride
+            found = data[start : start + NAME_BYTES]
+            if found < name:
+                low = middle + 1
+            elif found == name:
+                return middle
+            else:
+                high = middle
+        return None
+
+    def offsets(self) -> array[int]:
+        """Pack offsets of all entries, in name order."""
+        if not self._v2:
+            raw = self._map[self._names_at : self._names_at + 24 * self.count]
+            return array("Q", (int.from_bytes(raw[i : i + 4], "big") for i in range(0, len(raw), 24)))
+        start = self._names_at + self.count * (NAME_BYTES + 4)
+        small = _big_endian("I", self._map[start : start + 4 * self.count])
+        offsets = array("Q", small)
+        large_at = start + 4 * self.count
+        for entry, value in enumerate(small):
+            if value & _LARGE:
+                at = large_at + 8 * (value & ~_LARGE)
+                if at + 8 > len(self._map) - 2 * NAME_BYTES:
+                    raise PermanentError(f"pack index {self.path.name}: a large offset points past its end")
+                offsets[entry] = int.from_bytes(self._map[at : at + 8], "big")
+        return offsets
+
+    def offset(self, entry: int) -> int:
+        """Pack offset of one entry."""
+        if not self._v2:
+            start = self._names_at + 24 * entry
+            return int.from_bytes(self._map[start : start + 4], "big")
+        start = self._names_at + self.count * (NAME_BYTES + 4) + 4 * entry
+        value = int.from_bytes(self._map[start : start + 4], "big")
+        if not value & _LARGE:
+            return value
+        at = self._names_at + self.count * (NAME_BYTES + 8) + 8 * (value & ~_LARGE)
+        return int.from_bytes(self._map[at : at + 8], "big")
+
+    def close(self) -> None:
+        """Release the map."""
+        self._map.close()
+
+
+def _big_endian(code: str, raw: bytes) -> array[int]:
+    values: array[int] = array(code)
+    values.frombytes(raw)
+    if sys.byteorder == "little":
+        values.byteswap()
+    return values

@@ -1,0 +1,122 @@
+"""Packs: entry headers, inflation, deltas. Positions are byte offsets in the pack file."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dulwich._pack import apply_delta
+
+from gossip.schemas.errors import PermanentError
+
+try:
+    from isal import isal_zlib as zlib
+except ImportError:  # no wheel for this platform: correct, only slower
+    import zlib  # type: ignore[no-redef]
+
+COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
+TRAILER_BYTES = 20
+STREAM_CHUNK_BYTES = 1 << 20
+
+
+class Entry(NamedTuple):
+    """One object's header."""
+
+    kind: int
+    size: int
+    """Inflated bytes: the object's, or its delta's."""
+    data: int
+    """Where the compressed data begins."""
+    base: int
+    """OFS_DELTA: the base's offset; else 0. REF_DELTA: the base's id lies in the 20 bytes before `data`."""
+
+
+class Pack:
+    """One pack file, mapped. Not thread-safe to close while in use."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises PermanentError for what is not a pack, OSError if it cannot be read."""
+        self.path = path
+        with path.open("rb") as file:
+            try:
+                self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except ValueError as err:
+                raise PermanentError(f"pack {path.name}: empty file") from err
+        if self.map[:4] != b"PACK" or self.map[4:8] not in (b"\0\0\0\x02", b"\0\0\0\x03"):
+            raise PermanentError(f"pack {path.name}: not a pack of version 2 or 3")
+        self.end = len(self.map) - TRAILER_BYTES
+        self._view = memoryview(self.map)
+
+    def entry(self, offset: int) -> Entry:
+        """The header at an offset. Raises PermanentError where there can be none."""
+        data = self.map
+        try:
+            byte = data[offset]
+            kind, size, shift, at = byte >> 4 & 7, byte & 15, 4, offset + 1
+            while byte & 0x80:
+                byte = data[at]
+                size |= (byte & 0x7F) << shift
+                shift += 7
+                at += 1
+            if kind == OFS_DELTA:
+                byte = data[at]
+                at += 1
+                distance = byte & 0x7F
+                while byte & 0x80:
+                    byte = data[at]
+                    distance = ((distance + 1) << 7) | (byte & 0x7F)
+                    at += 1
+                return Entry(kind, size, at, offset - distance)
+        except IndexError:
+            raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end") from None
+        if kind == REF_DELTA:
+            at += 20
+        elif kind not in (COMMIT, TREE, BLOB, TAG):
+            raise PermanentError(f"pack {self.path.name}: object kind {kind} at {offset}")
+        return Entry(kind, size, at, 0)
+
+    def base_name(self, entry: Entry) -> bytes:
+        """The id of a REF_DELTA's base."""
+        return self.map[entry.data - 20 : entry.data]
+
+    def inflate(self, entry: Entry, end: int) -> bytes:
+        """The entry's data; `end` is where the next entry begins. Raises PermanentError if it is damaged."""
+        try:
+            data: bytes = zlib.decompressobj().decompress(self._view[entry.data : end])
+        except zlib.error as err:
+            raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
+        if len(data) != entry.size:
+            raise PermanentError(f"pack {self.path.name}: {len(data)} bytes at {entry.data}, {entry.size} announced")
+        return data
+
+    def inflate_chunks(self, entry: Entry, end: int) -> Iterator[bytes]:
+        """The same, in pieces of about STREAM_CHUNK_BYTES, for objects too large to hold."""
+        inflater: Any = zlib.decompressobj()
+        total = 0
+        try:
+            pending: Any = self._view[entry.data : end]
+            while not inflater.eof:
+                piece = inflater.decompress(pending, STREAM_CHUNK_BYTES)
+                pending = inflater.unconsumed_tail
+                if not piece and not pending:
+                    break
+                total += len(piece)
+                yield piece
+        except zlib.error as err:
+            raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
+        if total != entry.size:
+            raise PermanentError(f"pack {self.path.name}: {total} bytes at {entry.data}, {entry.size} announced")
+
+    def resolve(self, base: bytes, delta: bytes) -> bytes:
+        """The object that a delta makes of its base. Raises PermanentError for a delta that does not fit."""
+        try:
+            return b"".join(apply_delta(base, delta))
+        except Exception as err:  # dulwich's compiled module raises its own, and plain errors for odd input
+            raise PermanentError(f"pack {self.path.name}: a delta does not fit its base: {err}") from err
+
+    def close(self) -> None:
+        """Release the map."""
+        self._view.release()
+        self.map.close()

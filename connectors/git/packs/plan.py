@@ -1,0 +1,165 @@
+"""From a pack's headers to units: whole delta families of blobs, in pack order.
+
+A delta family is a root object and all that is stored as a delta of it, directly or not. Read in one go, every base is
+rebuilt once. Kinds pass from base to delta, so nothing has to be inflated to know which families are blobs.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gossip.connectors.git.packs.index import PackIndex
+from gossip.connectors.git.packs.pack import BLOB, OFS_DELTA, REF_DELTA, Pack
+from gossip.schemas.errors import PermanentError
+
+UNIT_BYTES = 4 * 1024 * 1024
+UNIT_NODES_MAX = 4096
+_UNKNOWN = -1
+_FOREIGN = -2
+"""The base is not in this pack: such objects are read one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackUnit:
+    """Blobs of one pack. Parallel arrays in an order in which a base comes before its deltas."""
+
+    pack: str
+    """Path of the pack file."""
+    entries: array[int]
+    """Entry number in the index, for the object id."""
+    offsets: array[int]
+    ends: array[int]
+    bases: array[int]
+    """Position of the base in these arrays, -1 for a family's root."""
+    wanted: bytes
+    """One byte each: 1 to scan, 0 only needed as a base."""
+
+
+@dataclass(slots=True)
+class PackPlan:
+    """What planning a pack found, besides its units."""
+
+    foreign: list[int]
+    """Entries whose base lies elsewhere."""
+    damaged: list[tuple[int, str]]
+    """(offset, reason) of headers that cannot be read."""
+
+
+class _Family:
+    """Collects nodes into units of about UNIT_BYTES."""
+
+    def __init__(self, pack: str) -> None:
+        self.pack = pack
+        self.reset()
+
+    def reset(self) -> None:
+        self.entries: array[int] = array("I")
+        self.offsets: array[int] = array("Q")
+        self.ends: array[int] = array("Q")
+        self.bases: array[int] = array("i")
+        self.wanted = bytearray()
+        self.bytes = 0
+        self.placed: dict[int, int] = {}
+
+    def add(self, entry: int, offset: int, end: int, base: int, *, wanted: bool) -> int:
+        self.entries.append(entry)
+        self.offsets.append(offset)
+        self.ends.append(end)
+        self.bases.append(base)
+        self.wanted.append(wanted)
+        return len(self.wanted) - 1
+
+    def unit(self) -> tuple[PackUnit, int]:
+        unit = PackUnit(self.pack, self.entries, self.offsets, self.ends, self.bases, bytes(self.wanted))
+        size = self.bytes
+        self.reset()
+        return unit, size
+
+
+def plan_pack(
+    pack: Pack, index: PackIndex, skip: Callable[[bytes], bool] | None, found: PackPlan
+) -> Iterator[tuple[PackUnit, int]]:
+    """Units of all blobs of a pack, each with its estimated bytes. `skip` names objects that another pack has too."""
+    offsets = index.offsets()
+    order = sorted(range(index.count), key=offsets.__getitem__)
+    at = array("Q", (offsets[entry] for entry in order))
+    at.append(pack.end)
+    position = {offset: i for i, offset in enumerate(at)}
+    parents, sizes, roots, children = _headers(pack, index, at, position, found)
+    del position
+    for i, parent in enumerate(parents):
+        if parent == _FOREIGN:
+            found.foreign.extend(order[node] for node in _subtree(i, children))
+    builder = _Family(str(pack.path))
+    for root in roots:
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            entry = order[node]
+            base = _base_place(builder, parents[node], parents, order, at)
+            wanted = skip is None or not skip(index.name(entry))
+            builder.placed[node] = builder.add(entry, at[node], at[node + 1], base, wanted=wanted)
+            if wanted:
+                builder.bytes += sizes[root]  # members of a family resemble its root in size
+            stack.extend(reversed(children.get(node, ())))
+            if builder.bytes >= UNIT_BYTES or len(builder.wanted) >= UNIT_NODES_MAX:
+                yield builder.unit()
+        builder.placed.clear()
+    if builder.wanted:
+        yield builder.unit()
+
+
+def _headers(
+    pack: Pack, index: PackIndex, at: array[int], position: dict[int, int], found: PackPlan
+) -> tuple[list[int], array[int], list[int], dict[int, list[int]]]:
+    """(parent of every node, size of every node, blob roots in pack order, children of every base)."""
+    parents: list[int] = []
+    sizes: array[int] = array("Q")
+    roots: list[int] = []
+    children: dict[int, list[int]] = {}
+    for i in range(len(at) - 1):
+        parent = _UNKNOWN
+        try:
+            entry = pack.entry(at[i])
+        except PermanentError as err:
+            found.damaged.append((at[i], str(err)))
+            parents.append(parent)
+            sizes.append(0)
+            continue
+        sizes.append(entry.size)
+        if entry.kind == OFS_DELTA:
+            parent = position.get(entry.base, _FOREIGN)
+        elif entry.kind == REF_DELTA:
+            base = index.find(pack.base_name(entry))
+            parent = _FOREIGN if base is None else position[index.offset(base)]
+        elif entry.kind == BLOB:
+            roots.append(i)
+        parents.append(parent)
+        if parent >= 0:
+            children.setdefault(parent, []).append(i)
+    return parents, sizes, roots, children
+
+
+def _subtree(node: int, children: dict[int, list[int]]) -> Iterator[int]:
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(children.get(node, ()))
+
+
+def _base_place(builder: _Family, parent: int, parents: list[int], order: list[int], at: array[int]) -> int:
+    """The place of a base in the unit being built, -1 for none.
+
+    Where a family was cut, the chain of bases is added again, unwanted: inflating it twice is cheap.
+    """
+    chain = []
+    while parent >= 0 and parent not in builder.placed:
+        chain.append(parent)
+        parent = parents[parent]
+    place = builder.placed[parent] if parent >= 0 else -1
+    for base in reversed(chain):
+        place = builder.placed[base] = builder.add(order[base], at[base], at[base + 1], place, wanted=False)
+    return place

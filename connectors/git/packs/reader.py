@@ -1,0 +1,97 @@
+"""Rebuilding the objects of a unit, each base once, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gossip.connectors.git.packs.pack import BLOB, Pack
+from gossip.connectors.git.packs.plan import PackUnit
+from gossip.schemas.errors import PermanentError
+
+HELD_BYTES_MAX = 48 * 1024 * 1024
+"""Bases kept while their deltas are rebuilt; past it they are dropped and rebuilt when needed again."""
+STREAM_BYTES_MIN = 16 * 1024 * 1024
+"""Larger whole objects without deltas are inflated piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """One wanted object of a unit: its content, or pieces of it, or why there is none."""
+
+    node: int
+    data: bytes | None
+    pieces: Iterator[bytes] | None = None
+    error: str = ""
+
+
+class UnitReader:
+    """Rebuilds the wanted objects of one unit in its order."""
+
+    def __init__(self, pack: Pack, unit: PackUnit) -> None:
+        self._pack = pack
+        self._unit = unit
+        self._held: dict[int, bytes] = {}
+        self._held_bytes = 0
+        self._waiting = [0] * len(unit.bases)
+        for base in unit.bases:
+            if base >= 0:
+                self._waiting[base] += 1
+
+    def objects(self) -> Iterator[Rebuilt]:
+        """Every wanted object once; an object that cannot be rebuilt is reported, and its deltas after it."""
+        unit = self._unit
+        for node, wanted in enumerate(unit.wanted):
+            try:
+                pieces = self._pieces(node)
+                if pieces is not None:
+                    if wanted:
+                        yield Rebuilt(node, None, pieces)
+                    continue
+                data = self._content(node)
+            except PermanentError as err:
+                if wanted:
+                    yield Rebuilt(node, None, error=str(err))
+                continue
+            self._keep(node, data)
+            if wanted:
+                yield Rebuilt(node, data)
+
+    def _pieces(self, node: int) -> Iterator[bytes] | None:
+        if self._unit.bases[node] >= 0 or self._waiting[node]:
+            return None
+        entry = self._pack.entry(self._unit.offsets[node])
+        if entry.kind != BLOB or entry.size < STREAM_BYTES_MIN:
+            return None
+        return self._pack.inflate_chunks(entry, self._unit.ends[node])
+
+    def _content(self, node: int) -> bytes:
+        """The object of a node. Bases that are no longer held are rebuilt first, without recursion."""
+        unit, pack = self._unit, self._pack
+        chain = []
+        while node >= 0 and node not in self._held:
+            chain.append(node)
+            node = unit.bases[node]
+        data = self._held[node] if node >= 0 else b""
+        for step in reversed(chain):
+            raw = pack.inflate(pack.entry(unit.offsets[step]), unit.ends[step])
+            data = raw if unit.bases[step] < 0 else pack.resolve(data, raw)
+        return data
+
+    def _keep(self, node: int, data: bytes) -> None:
+        """Hold a base for its deltas; let go of the node's own base after its last delta."""
+        base = self._unit.bases[node]
+        if base >= 0:
+            self._waiting[base] -= 1
+            if not self._waiting[base]:
+                self._drop(base)
+        if self._waiting[node]:
+            self._held[node] = data
+            self._held_bytes += len(data)
+            while self._held_bytes > HELD_BYTES_MAX and len(self._held) > 1:
+                self._drop(next(iter(self._held)))
+
+    def _drop(self, node: int) -> None:
+        data = self._held.pop(node, None)
+        if data is not None:
+            self._held_bytes -= len(data)

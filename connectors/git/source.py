@@ -1,0 +1,294 @@
+"""A Git repository as a target, in one of four modes.
+
+history   every blob reachable from all refs once, and the files of the checkout that no commit holds (the default)
+since     the blobs that commits introduce which are not reachable from a revision
+staged    what the index adds to HEAD
+checkout  the tracked files as they are on disk
+
+In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs with
+findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it falls.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from gossip.connectors.files.reading import open_file
+from gossip.connectors.files.source import batched
+from gossip.connectors.git.history import Graph, author_of, parse_commit, read_graph
+from gossip.connectors.git.packs.pack import BLOB
+from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
+from gossip.connectors.git.packs.reader import UnitReader
+from gossip.connectors.git.repository import Repository
+from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
+from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.connectors.git.walk import COMMITS_PER_UNIT, PlannedCommit, walk_commits
+from gossip.engine.decode.policy import is_binary
+from gossip.engine.findings import display_path
+from gossip.schemas.errors import MisuseError, PermanentError
+from gossip.schemas.protocols import Document, Opened, Skip
+from gossip.schemas.summary import Loss
+from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
+
+OBJECTS_PER_UNIT = 256
+OBJECT_BYTES_GUESS = 16 * 1024
+"""For progress only: what an object is worth whose size is not known beforehand."""
+
+BlobAt = tuple[bytes, bytes, bytes]
+"""Blob id, path, commit id (empty: none)."""
+
+
+class GitSource:
+    """One repository. See the module's text for its modes, chosen by the target's option `mode`."""
+
+    connector = "gitlocal"
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._mode = target.option("mode", "history")
+        self._repository = Repository(target.location, target.name)
+        if self._mode in ("staged", "checkout") and self._repository.workdir is None:
+            raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
+        self._losses: list[Loss] = []
+        self._units = self._histories = self._bytes = 0
+
+    @cached_property
+    def _store(self) -> ObjectStore:
+        return self._repository.store()
+
+    @property
+    def instance(self) -> bytes:
+        """The repository's identity, the same in every clone of it."""
+        return self._repository.identity()
+
+    def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """Content first, then the history that places it."""
+        if self._mode == "history":
+            yield from self._plan_packs()
+            yield from self._plan_loose()
+            if self._repository.workdir is not None:
+                yield from self._plan_files(self._changed())
+            yield from self._plan_history()
+        elif self._mode == "since":
+            yield from self._plan_blobs(self._since())
+        elif self._mode == "staged":
+            yield from self._plan_blobs(self._staged())
+        else:
+            yield from self._plan_files(self._repository.tracked())
+        losses = (*self._store.losses, *self._losses)
+        yield PlanReport(self._target.index, self._units, self._histories, self._bytes, losses)
+
+    def _changed(self) -> list[bytes]:
+        """Files of the checkout that no commit of HEAD holds."""
+        trees = TreeReader(self._store)
+        ignored = self._target.option("ignored") == "yes"
+        try:
+            return self._repository.changed(self._store, trees, ignored=ignored)
+        except PermanentError as err:
+            self._losses.append(Loss("damaged-object", "HEAD", str(err)))
+            return []
+        finally:
+            self._losses.extend(trees.losses)
+
+    def _staged(self) -> Iterator[BlobAt]:
+        trees = TreeReader(self._store)
+        for path, blob in self._repository.staged(self._store, trees):
+            yield blob, path, b""
+        self._losses.extend(trees.losses)
+
+    def _unit(self, kind: str, payload: object, size: int) -> ScanUnit:
+        self._units += 1
+        self._bytes += size
+        return ScanUnit(self._target.index, kind, payload, size)
+
+    def _plan_packs(self) -> Iterator[ScanUnit]:
+        for number, file in enumerate(self._store.packs):
+            found = PackPlan([], [])
+            earlier = self._store.packs[:number]
+
+            def known(name: bytes, earlier: list[PackFile] = earlier) -> bool:
+                return any(other.index.find(name) is not None for other in earlier)
+
+            try:
+                for unit, size in plan_pack(file.pack, file.index, known if earlier else None, found):
+                    yield self._unit("pack", unit, size)
+            except PermanentError as err:
+                self._losses.append(Loss("damaged-object", str(file.path), str(err)))
+            self._losses.extend(Loss("damaged-object", f"{file.path}@{at}", why) for at, why in found.damaged)
+            yield from self._plan_objects(file.index.name(entry) for entry in found.foreign)
+
+    def _plan_loose(self) -> Iterator[ScanUnit]:
+        yield from self._plan_objects(name for name, _ in self._store.loose() if self._store.find(name) is None)
+
+    def _plan_objects(self, names: Iterator[bytes]) -> Iterator[ScanUnit]:
+        batch: list[bytes] = []
+        for name in names:
+            batch.append(name)
+            if len(batch) >= OBJECTS_PER_UNIT:
+                yield self._unit("objects", b"".join(batch), OBJECT_BYTES_GUESS * len(batch))
+                batch = []
+        if batch:
+            yield self._unit("objects", b"".join(batch), OBJECT_BYTES_GUESS * len(batch))
+
+    def _plan_files(self, paths: Iterator[bytes] | list[bytes]) -> Iterator[ScanUnit]:
+        root = self._repository.workdir or b""
+
+        def sized() -> Iterator[tuple[bytes, int]]:
+            for path in paths:
+                try:
+                    yield path, os.lstat(os.path.join(root, path)).st_size
+                except OSError as err:
+                    if not isinstance(err, FileNotFoundError):
+                        self._losses.append(Loss("unreadable", display_path(path), err.strerror or str(err)))
+
+        for payload, size in batched(sized()):
+            yield self._unit("files", payload, size)
+
+    def _plan_blobs(self, blobs: Iterator[BlobAt]) -> Iterator[ScanUnit]:
+        batch: list[BlobAt] = []
+        for blob in blobs:
+            batch.append(blob)
+            if len(batch) >= OBJECTS_PER_UNIT:
+                yield self._unit("blobs", tuple(batch), OBJECT_BYTES_GUESS * len(batch))
+                batch = []
+        if batch:
+            yield self._unit("blobs", tuple(batch), OBJECT_BYTES_GUESS * len(batch))
+
+    def _graph(self, hidden: tuple[bytes, ...] = ()) -> Graph:
+        graph = read_graph(self._store, self._repository.tips(), self._repository.shallow(), hidden)
+        self._losses.extend(graph.losses)
+        return graph
+
+    def _planned(self, graph: Graph) -> Iterator[PlannedCommit]:
+        trees: dict[bytes, bytes | None] = {}
+        for name, commit in graph.ordered():
+            parents = []
+            for parent in commit.parents:
+                known = graph.commits.get(parent)
+                tree = known.tree if known else self._outside_tree(parent, trees)
+                if tree is not None:
+                    parents.append(tree)
+            yield PlannedCommit(name, commit.tree, tuple(parents))
+        for tree in graph.trees:
+            yield PlannedCommit(b"", tree, ())
+
+    def _outside_tree(self, name: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
+        """The tree of a commit that is not walked itself, None where it is not here (its loss is counted already)."""
+        if name not in known:
+            try:
+                known[name] = parse_commit(self._store.read(name)[1]).tree
+            except PermanentError:
+                known[name] = None
+        return known[name]
+
+    def _plan_history(self) -> Iterator[HistoryUnit]:
+        graph = self._graph()
+        batch: list[PlannedCommit] = []
+        first = 0
+        for commit in self._planned(graph):
+            batch.append(commit)
+            if len(batch) >= COMMITS_PER_UNIT:
+                yield self._history(first, batch, ())
+                first += len(batch)
+                batch = []
+        if batch or graph.blobs:
+            yield self._history(first, batch, tuple(graph.blobs))
+
+    def _history(self, first: int, batch: list[PlannedCommit], blobs: tuple[bytes, ...]) -> HistoryUnit:
+        self._histories += 1
+        return HistoryUnit(self._target.index, (first, tuple(batch), blobs))
+
+    def _since(self) -> Iterator[BlobAt]:
+        graph = self._graph((self._repository.commit_id(self._target.option("since")),))
+        trees = TreeReader(self._store)
+        seen: set[bytes] = set()
+        for commit in self._planned(graph):
+            for path, blob in introduced(trees, commit.tree, commit.parents):
+                if blob not in seen:
+                    seen.add(blob)
+                    yield blob, path, commit.name
+        self._losses.extend(trees.losses)
+
+    def open(self, unit: ScanUnit) -> Iterator[Opened]:
+        """The documents of a unit."""
+        if unit.kind == "pack":
+            assert isinstance(unit.payload, PackUnit)
+            yield from self._open_pack(unit.payload)
+        elif unit.kind == "objects":
+            assert isinstance(unit.payload, bytes)
+            for start in range(0, len(unit.payload), 20):
+                yield from self._open_object(unit.payload[start : start + 20], None, b"")
+        elif unit.kind == "blobs":
+            assert isinstance(unit.payload, tuple)
+            for blob, path, commit in unit.payload:
+                yield from self._open_object(blob, path, commit)
+        else:
+            assert isinstance(unit.payload, tuple)
+            root = self._repository.workdir or b""
+            for path in unit.payload:
+                yield from open_file(os.path.join(root, path), path)
+
+    def _open_pack(self, unit: PackUnit) -> Iterator[Opened]:
+        file = next(file for file in self._store.packs if file.path == Path(unit.pack))
+        for rebuilt in UnitReader(file.pack, unit).objects():
+            name = file.index.name(unit.entries[rebuilt.node])
+            if rebuilt.error:
+                yield Loss("damaged-object", name.hex(), rebuilt.error)
+            elif rebuilt.data is not None:
+                yield blob_document(name, rebuilt.data)
+            elif rebuilt.pieces is not None:
+                first = next(rebuilt.pieces, b"")
+                yield blob_document(name, first, rebuilt.pieces)
+
+    def _open_object(self, name: bytes, path: bytes | None, commit: bytes) -> Iterator[Opened]:
+        where = name.hex() if path is None else f"{display_path(path)} ({name.hex()})"
+        try:
+            kind, data = self._store.read(name)
+        except MissingObjectError:
+            yield Loss("missing-object", name.hex(), "" if path is None else display_path(path))
+        except PermanentError as err:
+            yield Loss("damaged-object", where, str(err))
+        else:
+            if kind == BLOB:
+                place = None if path is None else (lambda: self._place(path, commit))
+                yield blob_document(name, data, place=place, path=path)
+
+    def _place(self, path: bytes, commit: bytes) -> Place:
+        if not commit:
+            return Place(path)
+        try:
+            author, email, date = author_of(self._store.read(commit)[1])
+        except PermanentError:
+            author = email = date = ""  # damaged since it was planned, where it was counted
+        return Place(path, commit.hex(), author, email, date)
+
+    def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
+        """The places of a history unit's wanted blobs, and the objects that are missing there."""
+        first, commits, blobs = unit.history.payload  # type: ignore[misc]
+        return walk_commits(
+            self._store, self._target.index, (first, commits, blobs), unit.wanted, self._place, path_wanted
+        )
+
+
+def blob_document(
+    name: bytes,
+    first: bytes,
+    more: Iterator[bytes] | None = None,
+    *,
+    place: Callable[[], Place] | None = None,
+    path: bytes | None = None,
+) -> Document | Skip:
+    """The document of a blob, or why it is none."""
+    if is_binary(first):
+        return Skip("binary", path)
+    text = name.hex()
+    chunks = [first] if more is None else _chained(first, more)
+    return Document(text, chunks, lambda: name, place, path, text)
+
+
+def _chained(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from more

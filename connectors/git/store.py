@@ -1,0 +1,199 @@
+"""Random access to a repository's objects: packs, loose objects, and those of its alternates.
+
+Packs are read by us, base by base with a cache, because trees and commits of neighbouring commits lie in the same delta
+chains. Nothing is written, and no lock is taken: packs that appear later are not seen.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from gossip.connectors.git.packs.index import PackIndex
+from gossip.connectors.git.packs.pack import BLOB, COMMIT, OFS_DELTA, REF_DELTA, TAG, TREE, Pack
+from gossip.schemas.errors import PermanentError
+from gossip.schemas.summary import Loss
+
+CACHE_BYTES_MAX = 24 * 1024 * 1024
+ALTERNATES_DEPTH_MAX = 5
+LOOSE_BYTES_MAX = 1 << 30
+_KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
+
+
+class MissingObjectError(PermanentError):
+    """The object is not in the repository: a partial or damaged clone."""
+
+
+class PackFile:
+    """A pack with its index, opened when first used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def pack(self) -> Pack:
+        """The mapped pack."""
+        return Pack(self.path)
+
+    @cached_property
+    def index(self) -> PackIndex:
+        """The mapped index."""
+        return PackIndex(self.path.with_suffix(".idx"))
+
+    @cached_property
+    def _bounds(self) -> list[int]:
+        return [*sorted(self.index.offsets()), self.pack.end]
+
+    def end_of(self, offset: int) -> int:
+        """Where the entry after the one at `offset` begins."""
+        bounds = self._bounds
+        return bounds[bisect_right(bounds, offset)]
+
+
+class ObjectStore:
+    """All objects that a repository can see. One per thread."""
+
+    def __init__(self, objects: Path) -> None:
+        """`objects` is the repository's object folder."""
+        self.losses: list[Loss] = []
+        """Packs and alternates that cannot be read at all."""
+        self.folders = list(self._with_alternates(objects, 0))
+        self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
+        self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
+        self._cache_bytes = 0
+
+    def _with_alternates(self, folder: Path, depth: int) -> Iterator[Path]:
+        yield folder
+        try:
+            lines = (folder / "info" / "alternates").read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            if not line or line.startswith(b"#"):
+                continue
+            other = folder / Path(line.decode("utf-8", "surrogateescape"))
+            if depth >= ALTERNATES_DEPTH_MAX or not other.is_dir():
+                self.losses.append(Loss("unreadable", str(other), "alternate object folder"))
+                continue
+            yield from self._with_alternates(other, depth + 1)
+
+    def _packs_in(self, folder: Path) -> Iterator[PackFile]:
+        for path in sorted((folder / "pack").glob("pack-*.pack")):
+            file = PackFile(path)
+            try:
+                file.index  # noqa: B018 - opened here so that a damaged one is reported once
+                file.pack  # noqa: B018
+            except (PermanentError, OSError) as err:
+                self.losses.append(Loss("damaged-object", str(path), str(err)))
+            else:
+                yield file
+
+    def find(self, name: bytes) -> tuple[int, int] | None:
+        """(pack number, offset) of a packed object."""
+        for number, file in enumerate(self.packs):
+            entry = file.index.find(name)
+            if entry is not None:
+                return number, file.index.offset(entry)
+        return None
+
+    def has(self, name: bytes) -> bool:
+        """Whether the object is there, packed or loose."""
+        return self.find(name) is not None or self._loose_path(name) is not None
+
+    def read(self, name: bytes) -> tuple[int, bytes]:
+        """(kind, content) of an object. Raises MissingObjectError, or PermanentError where it is damaged."""
+        found = self.find(name)
+        if found is not None:
+            return self._packed(*found)
+        path = self._loose_path(name)
+        if path is None:
+            raise MissingObjectError(f"object {name.hex()} is not in the repository")
+        return read_loose(path)
+
+    def _packed(self, number: int, offset: int) -> tuple[int, bytes]:
+        file = self.packs[number]
+        chain: list[bytes] = []
+        offsets: list[int] = []
+        seen: set[int] = set()
+        while True:
+            cached = self._cache.get((number, offset))
+            if cached is not None:
+                self._cache.move_to_end((number, offset))
+                kind, data = cached
+                break
+            if offset in seen:
+                raise PermanentError(f"pack {file.path.name}: deltas at {offset} form a circle")
+            seen.add(offset)
+            entry = file.pack.entry(offset)
+            raw = file.pack.inflate(entry, file.end_of(offset))
+            offsets.append(offset)
+            if entry.kind == OFS_DELTA:
+                chain.append(raw)
+                offset = entry.base
+            elif entry.kind == REF_DELTA:
+                chain.append(raw)
+                base = file.index.find(file.pack.base_name(entry))
+                if base is None:
+                    kind, data = self.read(file.pack.base_name(entry))
+                    offsets.append(-1)
+                    break
+                offset = file.index.offset(base)
+            else:
+                kind, data = entry.kind, raw
+                self._remember(number, offsets[-1], kind, data)
+                break
+        for at, raw in zip(reversed(offsets[: len(chain)]), reversed(chain), strict=True):
+            data = file.pack.resolve(data, raw)
+            self._remember(number, at, kind, data)
+        return kind, data
+
+    def _remember(self, number: int, offset: int, kind: int, data: bytes) -> None:
+        if len(data) > CACHE_BYTES_MAX // 8:
+            return
+        self._cache[(number, offset)] = (kind, data)
+        self._cache_bytes += len(data)
+        while self._cache_bytes > CACHE_BYTES_MAX:
+            _, (_, dropped) = self._cache.popitem(last=False)
+            self._cache_bytes -= len(dropped)
+
+    def _loose_path(self, name: bytes) -> Path | None:
+        text = name.hex()
+        for folder in self.folders:
+            path = folder / text[:2] / text[2:]
+            if path.is_file():
+                return path
+        return None
+
+    def loose(self) -> Iterator[tuple[bytes, Path]]:
+        """(id, path) of every loose object, each id once, in id order within a folder."""
+        seen: set[bytes] = set()
+        for folder in self.folders:
+            for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
+                for path in sorted(part.iterdir()):
+                    try:
+                        name = bytes.fromhex(part.name + path.name)
+                    except ValueError:
+                        continue
+                    if len(name) == 20 and name not in seen:
+                        seen.add(name)
+                        yield name, path
+
+
+def read_loose(path: Path) -> tuple[int, bytes]:
+    """(kind, content) of a loose object file. Raises PermanentError where it is damaged or cannot be read."""
+    try:
+        inflater = zlib.decompressobj()
+        raw = inflater.decompress(path.read_bytes(), LOOSE_BYTES_MAX)
+    except zlib.error as err:
+        raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged: {err}") from err
+    except OSError as err:
+        raise PermanentError(f"loose object {path.parent.name}{path.name}: {err.strerror}") from err
+    head, _, data = raw.partition(b"\0")
+    word, _, size = head.partition(b" ")
+    if word not in _KINDS or not size.isdigit() or int(size) != len(data):
+        raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged header, or cut short")
+    return _KINDS[word], data

@@ -1,0 +1,64 @@
+"""Placing blobs: one history unit's commits are walked, and every place of a wanted blob is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gossip.connectors.git.store import ObjectStore
+from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.schemas.units import BlobPlace, Place, WalkResult
+
+COMMITS_PER_UNIT = 1024
+PLACES_PER_BLOB_MAX = 16
+"""Distinct paths of one blob that a unit reports, earliest first: path allowlists may reject the first ones."""
+
+
+class PlannedCommit(NamedTuple):
+    """What a walk needs of a commit."""
+
+    name: bytes
+    """Raw id; empty for a tree that a tag names directly."""
+    tree: bytes
+    parents: tuple[bytes, ...]
+    """Trees of the parents."""
+
+
+History = tuple[int, tuple[PlannedCommit, ...], tuple[bytes, ...]]
+"""Order of the first commit, the commits, and blobs that a ref names directly."""
+
+
+def walk_commits(
+    store: ObjectStore,
+    target: int,
+    history: History,
+    wanted: frozenset[bytes],
+    place_of: Callable[[bytes, bytes], Place],
+    path_wanted: Callable[[bytes], bool] | None,
+) -> WalkResult:
+    """Places in ascending order. Every blob that a commit introduces is checked for presence on the way."""
+    first, commits, blobs = history
+    trees = TreeReader(store)
+    places: dict[bytes, dict[bytes, BlobPlace]] = {}
+    by_path: list[BlobPlace] = []
+    checked: set[bytes] = set()
+    for number, commit in enumerate(commits, first):
+        for position, (path, blob) in enumerate(introduced(trees, commit.tree, commit.parents)):
+            if blob not in checked:
+                checked.add(blob)
+                if not store.has(blob):
+                    where = path.decode("utf-8", "backslashreplace")
+                    trees.lose("missing-object", blob, where)
+            if blob in wanted:
+                known = places.setdefault(blob, {})
+                if path not in known and len(known) < PLACES_PER_BLOB_MAX:
+                    known[path] = BlobPlace(blob, (number, position), place_of(path, commit.name))
+            if path_wanted is not None and path_wanted(path):
+                by_path.append(BlobPlace(blob, (number, position), place_of(path, commit.name)))
+    last = first + len(commits)
+    found = [place for known in places.values() for place in known.values()]
+    found += [BlobPlace(blob, (last, n), Place(b"")) for n, blob in enumerate(blobs) if blob in wanted]
+    for blob in blobs:
+        if not store.has(blob):
+            trees.lose("missing-object", blob, "named by a ref")
+    return WalkResult(target, tuple(found), tuple(trees.losses), tuple(by_path))

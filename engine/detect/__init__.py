@@ -1,0 +1,1 @@
+"""Detection: prefilter, windows, confirmation, gates."""

@@ -1,0 +1,106 @@
+"""Allowlists: regexes and stopwords decide at once; paths and commits may be known only later.
+
+In Git history a blob is scanned before anybody knows at which paths and in which commits it lies. So the answer to an
+allowlist has three values, and what is undecided travels with the match as the allowlist's index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from gossip.engine.rules.model import Allowlist, Rule, RuleSet
+from gossip.engine.rules.patterns import byte_form, compile_bytes
+
+
+class Verdict(Enum):
+    """What an allowlist says from content alone."""
+
+    ALLOWED = "allowed"
+    NOT_ALLOWED = "not allowed"
+    DEPENDS = "depends on path or commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What allowlist regexes can look at."""
+
+    secret: bytes
+    match: bytes
+    line: bytes
+
+
+class CompiledAllowlist:
+    """One allowlist, its patterns compiled when first asked."""
+
+    def __init__(self, allowlist: Allowlist) -> None:
+        self.allowlist = allowlist
+        self._regexes: list[Any] | None = None
+        self._paths: list[Any] | None = None
+        self._stopwords = tuple(word.encode() for word in allowlist.stopwords)
+        self._located = bool(allowlist.paths or allowlist.commits)
+
+    def content_verdict(self, parts: Parts) -> Verdict:
+        """The verdict as far as regexes and stopwords can tell."""
+        checks = []
+        if self.allowlist.regexes:
+            if self._regexes is None:
+                self._regexes = [compile_bytes(byte_form(regex)) for regex in self.allowlist.regexes]
+            text = getattr(parts, self.allowlist.regex_target)
+            checks.append(any(regex.search(text) for regex in self._regexes))
+        if self._stopwords:
+            lowered = parts.secret.lower()
+            checks.append(any(word in lowered for word in self._stopwords))
+        if self.allowlist.condition == "OR":
+            if any(checks):
+                return Verdict.ALLOWED
+            return Verdict.DEPENDS if self._located else Verdict.NOT_ALLOWED
+        if not all(checks):
+            return Verdict.NOT_ALLOWED
+        return Verdict.DEPENDS if self._located else Verdict.ALLOWED
+
+    def allows_place(self, path: bytes, commit: str) -> bool:
+        """For a verdict of DEPENDS: whether this place makes it ALLOWED."""
+        checks = []
+        if self.allowlist.paths:
+            if self._paths is None:
+                self._paths = [compile_bytes(byte_form(regex)) for regex in self.allowlist.paths]
+            checks.append(any(regex.search(path) for regex in self._paths))
+        if self.allowlist.commits:
+            # An abbreviated id in the rule file names every commit that begins with it.
+            checks.append(bool(commit) and commit.startswith(self.allowlist.commits))
+        return any(checks) if self.allowlist.condition == "OR" else all(checks)
+
+
+class Allowlists:
+    """All allowlists of a rule set, numbered; each rule knows the numbers of its own and of the global ones."""
+
+    def __init__(self, rule_set: RuleSet) -> None:
+        self._all = [CompiledAllowlist(allowlist) for allowlist in rule_set.allowlists]
+        shared = list(enumerate(rule_set.allowlists))
+        self._of_rule: list[tuple[int, ...]] = []
+        for rule in rule_set.rules:
+            numbers = [n for n, a in shared if not a.target_rules or rule.id in a.target_rules]
+            self._of_rule.append((*numbers, *self._add(rule)))
+
+    def _add(self, rule: Rule) -> Iterable[int]:
+        first = len(self._all)
+        self._all.extend(CompiledAllowlist(allowlist) for allowlist in rule.allowlists)
+        return range(first, len(self._all))
+
+    def judge(self, rule: int, parts: Parts) -> tuple[int, ...] | None:
+        """None if an allowlist suppresses the match, else the numbers of those that depend on its place."""
+        pending = []
+        for number in self._of_rule[rule]:
+            verdict = self._all[number].content_verdict(parts)
+            if verdict is Verdict.ALLOWED:
+                return None
+            if verdict is Verdict.DEPENDS:
+                pending.append(number)
+        return tuple(pending)
+
+    def place_allowed(self, pending: tuple[int, ...], path: bytes, commit: str) -> bool:
+        """Whether one of the undecided allowlists suppresses a match at this place."""
+        return any(self._all[number].allows_place(path, commit) for number in pending)

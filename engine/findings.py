@@ -1,0 +1,92 @@
+"""From matches to findings: identity, redaction, and the gates that need a place."""
+
+from __future__ import annotations
+
+from gossip.engine.detect.detector import Detector
+from gossip.engine.detect.match import Match
+from gossip.engine.identity import finding_id, item_id, norm_hash, object_version_id, occurrence_id, secret_hash, tenant_id
+from gossip.engine.redact import preview
+from gossip.schemas.finding import Finding, level_of
+from gossip.schemas.units import Place, Sighting
+
+_LOCATOR = b"."
+"""A target is one item: a finding keeps its identity when the secret moves to another file of it."""
+
+
+class FindingMaker:
+    """Makes the findings of one target. `tenant_key` is 32 bytes."""
+
+    def __init__(self, detector: Detector, tenant: str, tenant_key: bytes, *, show_secrets: bool = False) -> None:
+        self._detector = detector
+        self._tenant = tenant_id(tenant.encode())
+        self._key = tenant_key
+        self._show_secrets = show_secrets
+
+    def sighting(self, match: Match, version: bytes, object_id: str) -> Sighting:
+        """A match as it may leave the worker: hashed and redacted."""
+        return Sighting(
+            rule=match.rule,
+            secret_hash=secret_hash(self._key, norm_hash(match.secret)),
+            preview=preview(match.secret),
+            start=match.start,
+            end=match.end,
+            line=match.line,
+            column=match.column,
+            end_line=match.end_line,
+            end_column=match.end_column,
+            version_id=object_version_id(version),
+            object_id=object_id,
+            pending=match.pending,
+            secret=match.secret if self._show_secrets else None,
+        )
+
+    def path_sighting(self, rule: int, path: bytes, object_id: str, pending: tuple[int, ...]) -> Sighting:
+        """What a rule without a regex reports: the document itself. Its hash is that of the path."""
+        version = object_version_id(path + b"\0" + object_id.encode())
+        hashed = secret_hash(self._key, norm_hash(path))
+        return Sighting(rule, hashed, "", 0, 0, 1, 1, 1, 1, version, object_id, pending)
+
+    def finding(self, sighting: Sighting, place: Place, target: str, item: bytes) -> Finding | None:
+        """The finding at a place, None where the place makes it none."""
+        if self._detector.place_rejects(sighting.rule, sighting.pending, place.path, place.commit):
+            return None
+        rule = self._detector.rule_set.rules[sighting.rule]
+        found = finding_id(self._tenant, item, rule.fingerprint, sighting.secret_hash)
+        length = max(1, sighting.end - sighting.start)
+        secret = sighting.secret
+        return Finding(
+            finding_id=found.hex(),
+            occurrence_id=occurrence_id(found, sighting.version_id, sighting.start, length).hex(),
+            rule_id=rule.id,
+            description=rule.description,
+            confidence=rule.confidence,
+            level=level_of(rule.confidence),
+            secret_hash=sighting.secret_hash.hex(),
+            preview=sighting.preview,
+            target=target,
+            path=display_path(place.path),
+            start=sighting.start,
+            end=sighting.end,
+            line=sighting.line,
+            column=sighting.column,
+            end_line=sighting.end_line,
+            end_column=sighting.end_column,
+            object_id=sighting.object_id,
+            commit=place.commit,
+            author=place.author,
+            email=place.email,
+            date=place.date,
+            rule_fingerprint=rule.fingerprint.hex(),
+            tags=rule.tags,
+            secret=None if secret is None else secret.decode("utf-8", "backslashreplace"),
+        )
+
+
+def display_path(path: bytes) -> str:
+    """A path for people and for JSON: bytes that are not UTF-8 become `\\xNN`."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def item_of(connector: str, instance: bytes) -> bytes:
+    """StableItemId of a whole target."""
+    return item_id(connector, instance, _LOCATOR)

@@ -1,0 +1,38 @@
+"""Every named limit of the engine, unit last, and the relations between them."""
+
+from __future__ import annotations
+
+from gossip.schemas.errors import MisuseError
+
+MATCH_BYTES_MAX = 16 * 1024
+"""Longest match of a rule whose regex has no bound of its own (spec: full radius of the private-key rule)."""
+
+KEYWORD_RADIUS_BYTES = 256
+"""A rule's keyword must stand within this distance of the match (spec: radius of 202 of 223 rules)."""
+
+LINE_CONTEXT_BYTES = 2048
+"""How much of a line is looked at on each side of a match: allow comments and allowlists with regexTarget `line`."""
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+"""Content handed to one database scan. Larger documents are scanned segment by segment."""
+
+BINARY_SNIFF_BYTES = 8192
+"""A NUL byte within this prefix makes a document binary (Git's own heuristic)."""
+
+PREVIEW_CHARS_MAX = 4
+
+RULE_REPEAT_MAX = 1000
+"""Largest repetition count in a rule's regex (RE2's own limit)."""
+
+
+def overlap_bytes(widest_match_bytes: int) -> int:
+    """Bytes of the previous segment that the next one must see again so that no match can be lost or cut."""
+    return widest_match_bytes + 2 * LINE_CONTEXT_BYTES
+
+
+def check_segment_bytes(segment_bytes: int, widest_match_bytes: int = MATCH_BYTES_MAX) -> None:
+    """Raise MisuseError unless a segment is larger than what consecutive segments share, or no scan would advance."""
+    floor = overlap_bytes(widest_match_bytes)
+    if segment_bytes <= floor:
+        msg = f"segment size of {segment_bytes} bytes is too small: give more than {floor}"
+        raise MisuseError(msg)

@@ -1,0 +1,1 @@
+"""Rules as data: their model, the TOML loader, the compiler and its on-disk cache."""

@@ -1,0 +1,82 @@
+"""Compiled programs on disk, so that a warm start takes milliseconds. Whatever is wrong with a file is a miss.
+
+A file holds a magic, the digest of the rest, the header's length, the header and the database. Its name is the digest of
+everything the program depends on. It is written to a temporary name and renamed, so readers never see half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import hyperscan
+
+from gossip.engine.identity import HASH_BYTES, derive, u64, var
+from gossip.engine.rules.compiler import PROGRAM_FORMAT, Program, compile_rules, load_database
+from gossip.engine.rules.model import RuleSet
+
+TAG_CACHE = "gossip/cache/v1/program"
+_MAGIC = b"GOSSIPDB"
+
+
+def cached_program(rule_set: RuleSet, folder: Path | None) -> Program:
+    """The program of a rule set, from `folder` where it has it, else compiled and stored there. None: never stored.
+
+    Raises MisuseError as `compile_rules` does. A folder that cannot be written is no error: the next start is slow.
+    """
+    if folder is None:
+        return compile_rules(rule_set)
+    path = folder / f"{_key(rule_set).hex()}.program"
+    program = _read(path)
+    if program is None:
+        program = compile_rules(rule_set)
+        with contextlib.suppress(OSError):
+            _write(path, program)
+    return program
+
+
+def _key(rule_set: RuleSet) -> bytes:
+    # Order matters here, unlike in the rules' digest: a program names rules by their index.
+    fingerprints = b"".join(rule.fingerprint for rule in rule_set.rules)
+    shared = repr([allowlist.canonical() for allowlist in rule_set.allowlists]).encode()
+    machine = f"{PROGRAM_FORMAT} {hyperscan.__version__} {platform.machine()} {platform.processor()}".encode()
+    return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared))
+
+
+def _digest(rest: bytes) -> bytes:
+    return derive(TAG_CACHE, rest)
+
+
+def _read(path: Path) -> Program | None:
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    start = len(_MAGIC) + HASH_BYTES
+    rest = raw[start:]
+    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : start] != _digest(rest):
+        return None
+    length = int.from_bytes(rest[:8], "little")
+    try:
+        program = Program.from_parts(rest[8 : 8 + length], rest[8 + length :])
+        load_database(program)
+    except (ValueError, KeyError, TypeError, hyperscan.error):
+        return None  # another version's layout, or another processor's code
+    return program
+
+
+def _write(path: Path, program: Program) -> None:
+    header = program.header()
+    rest = u64(len(header)) + header + program.database
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".program-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_MAGIC + _digest(rest) + rest)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

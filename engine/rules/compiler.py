@@ -1,0 +1,200 @@
+"""From a rule set to a program: one Vectorscan database for all rules, and what a hit of it means.
+
+Vectorscan only says where to look; RE2 decides. So a rule's expression may match too much but never too little. What
+Vectorscan cannot compile is tried in its prefilter mode, then replaced by the rule's keywords, and at the very last the
+rule is confirmed over whole documents.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import hyperscan
+
+from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
+from gossip.engine.rules.model import Allowlist, Rule, RuleSet
+from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
+from gossip.engine.rules.syntax.forms import render, trigger, widths
+from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
+from gossip.schemas.errors import MisuseError
+
+PROGRAM_FORMAT = 1
+"""Part of the cache key: raise it when the meaning of a program's fields changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One expression of the database. A match of rule `rule` that holds a hit ending at e lies within
+    [e - back, e + ahead]."""
+
+    rule: int
+    back: int
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """How one rule is confirmed."""
+
+    pattern: str
+    """For RE2 over bytes; empty for a rule that only looks at paths."""
+    width: int
+    """No match of it that counts is longer, in bytes."""
+    everywhere: bool
+    """No expression finds it: RE2 reads every document whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled rule set, as plain data: it can be cached on disk and shared by workers."""
+
+    plans: tuple[RulePlan, ...]
+    probes: tuple[Probe, ...]
+    """Indexed by expression id."""
+    database: bytes
+    """Serialized Vectorscan database; empty where no rule has an expression."""
+
+    def header(self) -> bytes:
+        """All but the database, as JSON."""
+        fields = {"plans": [asdict(p) for p in self.plans], "probes": [[p.rule, p.back, p.ahead] for p in self.probes]}
+        return json.dumps(fields, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_parts(cls, header: bytes, database: bytes) -> Program:
+        """The inverse of `header`. Raises ValueError, KeyError or TypeError for what is not one."""
+        fields = json.loads(header)
+        plans = tuple(RulePlan(**entry) for entry in fields["plans"])
+        return cls(plans, tuple(Probe(*entry) for entry in fields["probes"]), database)
+
+
+def compile_rules(rule_set: RuleSet) -> Program:
+    """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern."""
+    for allowlist in rule_set.allowlists:
+        _check_allowlist(allowlist, rule_set.source)
+    nodes: list[Node | None] = []
+    plans: list[RulePlan] = []
+    for rule in rule_set.rules:
+        node, plan = _plan(rule, rule_set.source)
+        nodes.append(node)
+        plans.append(plan)
+    found = [_Expression.of(index, node) for index, node in enumerate(nodes) if node is not None]
+    database = _compile(found)
+    if database is None:
+        found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
+        database = _compile(found)
+        if database is None:
+            msg = "Vectorscan refuses the rules together although it accepts each of them"
+            raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
+    seen = {one.probe.rule for one in found}
+    plans = [
+        RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)
+    ]
+    return Program(tuple(plans), tuple(one.probe for one in found), database)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    text: bytes
+    probe: Probe
+    flags: int = 0
+
+    @classmethod
+    def of(cls, rule: int, node: Node) -> _Expression:
+        cut = trigger(node)
+        back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
+        ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
+        return cls(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
+
+
+def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
+    where = f"{source}: rule {rule.id!r}"
+    if rule.path is not None:
+        check_pattern(rule.path, f"{where}: key path")
+    for allowlist in rule.allowlists:
+        _check_allowlist(allowlist, where)
+    if rule.regex is None:
+        return None, RulePlan("", 0, everywhere=False)
+    try:
+        parsed = read_pattern(rule.regex)
+        pattern = byte_form(rule.regex, parsed)
+        groups = compile_bytes(pattern).groups
+    except PatternError as err:
+        raise MisuseError(f"{where}: key regex: {err}") from err
+    if rule.secret_group > groups:
+        raise MisuseError(f"{where}: key secretGroup: {rule.secret_group}, but the regex has {groups} groups")
+    least, most = widths(parsed.node)
+    if least == 0:
+        raise MisuseError(f"{where}: key regex: matches the empty string, so it would match everywhere")
+    width = MATCH_BYTES_MAX if most is None else min(most, MATCH_BYTES_MAX)
+    return parsed.node, RulePlan(pattern.decode("ascii"), width, everywhere=False)
+
+
+def _check_allowlist(allowlist: Allowlist, where: str) -> None:
+    for key, patterns in (("paths", allowlist.paths), ("regexes", allowlist.regexes)):
+        for pattern in patterns:
+            check_pattern(pattern, f"{where}: allowlist: key {key}")
+
+
+def check_pattern(pattern: str, where: str) -> None:
+    """Raise MisuseError that starts with `where` unless the pattern can be compiled."""
+    try:
+        compile_bytes(byte_form(pattern))
+    except PatternError as err:
+        raise MisuseError(f"{where}: {err}") from err
+
+
+def _compile(expressions: list[_Expression]) -> bytes | None:
+    """The serialized database, or None where Vectorscan refuses one of the expressions."""
+    if not expressions:
+        return b""
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    try:
+        database.compile(
+            expressions=[one.text for one in expressions],
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
+            flags=[one.flags for one in expressions],
+        )
+    except hyperscan.error:
+        return None
+    dumped: bytes = hyperscan.dumpb(database)
+    return dumped
+
+
+def _workable(one: _Expression, rule: Rule) -> list[_Expression]:
+    """What stands in for an expression: itself, its prefilter form, its rule's keywords, or nothing."""
+    if _compile([one]) is not None:
+        return [one]
+    relaxed = _Expression(one.text, one.probe, hyperscan.HS_FLAG_PREFILTER)
+    if _compile([relaxed]) is not None:
+        return [relaxed]
+    reach = MATCH_BYTES_MAX + KEYWORD_RADIUS_BYTES
+    literals = []
+    for keyword in rule.keywords:
+        raw = keyword.lower().encode()
+        node = Concat(tuple(_caseless(byte) for byte in raw))
+        probe = Probe(one.probe.rule, reach + len(raw), reach)
+        literals.append(_Expression(render(node, "vectorscan").encode("ascii"), probe))
+    return literals
+
+
+def _caseless(byte: int) -> Node:
+    both = {byte, ord(chr(byte).upper())} if byte < 0x80 else {byte}
+    mask = 0
+    for value in both:
+        mask |= 1 << value
+    return Atom(mask)
+
+
+def load_database(program: Program) -> Any:
+    """The Vectorscan database of a program with a scratch space of its own; None where it has no expression.
+
+    Raises hyperscan.error where this machine cannot run it.
+    """
+    if not program.database:
+        return None
+    database = hyperscan.loadb(program.database, mode=hyperscan.HS_MODE_BLOCK)
+    database.scratch = hyperscan.Scratch(database)
+    return database

@@ -1,0 +1,138 @@
+"""Rule files: TOML, a superset of the gitleaks v8 format. Strict: what is not understood is an error, never ignored."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gossip.engine.rules.model import Rule, RuleSet
+from gossip.engine.rules.table import RULE_KEYS, TOP_KEYS, Reader
+from gossip.schemas.errors import MisuseError
+
+BUILTIN_DIR = Path(__file__).parent / "builtin"
+EXTEND_DEPTH_MAX = 4
+
+
+def load_builtin() -> RuleSet:
+    """The rules that ship with Gossip, families in name order."""
+    rules: list[Rule] = []
+    for family in sorted(BUILTIN_DIR.glob("*.toml")):
+        rules.extend(load_file(family).rules)
+    return RuleSet(_unique(rules, "the built-in rules"))
+
+
+def load_file(path: Path, *, depth: int = 0) -> RuleSet:
+    """The rules of one TOML file, with what it extends.
+
+    Raises MisuseError that names file, rule and key for anything that is not understood.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as err:
+        raise MisuseError(f"rule file {path}: {err.strerror or err}") from err
+    except UnicodeDecodeError as err:
+        raise MisuseError(f"rule file {path}: not UTF-8 at byte {err.start}") from err
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise MisuseError(f"rule file {path}: not TOML: {err}") from err
+    return _rule_set(data, path, depth)
+
+
+def _rule_set(data: dict[str, Any], path: Path, depth: int) -> RuleSet:
+    top = Reader(str(path), data, TOP_KEYS)
+    rules = [_rule(entry, str(path), index) for index, entry in enumerate(top.tables("rules"))]
+    shared = top.allowlists(shared=True)
+    base = _base(top, path, depth)
+    if base is None:
+        return RuleSet(_unique(rules, str(path)), shared, str(path))
+    return RuleSet(_merge(base.rules, _unique(rules, str(path))), base.allowlists + shared, str(path))
+
+
+def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
+    """What `[extend]` asks for, without its disabled rules."""
+    if "extend" not in top.data:
+        return None
+    extend = Reader(f"{path}: [extend]", top.table("extend"), {"useDefault", "path", "disabledRules"})
+    if depth >= EXTEND_DEPTH_MAX:
+        raise MisuseError(f"{path}: [extend] is nested deeper than {EXTEND_DEPTH_MAX} files; does one extend itself?")
+    base = RuleSet(())
+    if extend.flag("useDefault"):
+        base = load_builtin()
+    other = extend.text("path")
+    if other:
+        near = path.parent / other
+        found = load_file(near if near.exists() else Path(other), depth=depth + 1)
+        base = RuleSet(_merge(base.rules, found.rules), base.allowlists + found.allowlists)
+    disabled = set(extend.texts("disabledRules"))
+    unknown = disabled - {rule.id for rule in base.rules}
+    if unknown:
+        raise MisuseError(f"{path}: [extend] disabledRules: no such rule: {', '.join(sorted(unknown))}")
+    return replace(base, rules=tuple(rule for rule in base.rules if rule.id not in disabled))
+
+
+def _merge(base: tuple[Rule, ...], over: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """`base` with the rules of `over` added. A rule of the same id keeps what the later one leaves out."""
+    merged = {rule.id: rule for rule in base}
+    for rule in over:
+        old = merged.get(rule.id)
+        if old is None:
+            merged[rule.id] = rule
+            continue
+        merged[rule.id] = replace(
+            old,
+            description=rule.description or old.description,
+            regex=rule.regex or old.regex,
+            path=rule.path or old.path,
+            secret_group=rule.secret_group or old.secret_group,
+            entropy=old.entropy if rule.entropy is None else rule.entropy,
+            keywords=tuple(dict.fromkeys(old.keywords + rule.keywords)),
+            tags=tuple(dict.fromkeys(old.tags + rule.tags)),
+            allowlists=old.allowlists + rule.allowlists,
+            skip_report=old.skip_report or rule.skip_report,
+        )
+    return tuple(merged.values())
+
+
+def _rule(data: dict[str, Any], file: str, index: int) -> Rule:
+    name = data.get("id")
+    where = f"{file}: rule {name!r}" if isinstance(name, str) and name else f"{file}: rule number {index + 1}"
+    reader = Reader(where, data, RULE_KEYS)
+    rule_id = reader.text("id")
+    if not rule_id:
+        raise MisuseError(f"{where}: key id: a rule needs a non-empty id")
+    regex, path = reader.text("regex"), reader.text("path")
+    if not regex and not path:
+        raise MisuseError(f"{where}: key regex: a rule needs a regex or a path")
+    if "required" in data:
+        raise MisuseError(f"{where}: key required: multi-part rules are not supported")
+    return Rule(
+        id=rule_id,
+        description=reader.text("description"),
+        regex=regex or None,
+        path=path or None,
+        secret_group=reader.whole("secretGroup", 0, 99),
+        entropy=reader.number("entropy", 0.0, 8.0),
+        keywords=reader.texts("keywords", allow_empty=False),
+        tags=reader.texts("tags"),
+        severity=reader.choice("severity", ("low", "medium", "high", "critical"), "high"),
+        confidence=reader.whole("confidence", 0, 10, default=5),
+        references=reader.texts("references"),
+        examples=reader.texts("examples"),
+        counterexamples=reader.texts("counterexamples"),
+        allowlists=reader.allowlists(shared=False),
+        skip_report=reader.flag("skipReport"),
+    )
+
+
+def _unique(rules: list[Rule], where: str) -> tuple[Rule, ...]:
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            raise MisuseError(f"{where}: rule {rule.id!r}: the id is used twice")
+        seen.add(rule.id)
+    return tuple(rules)
+
+

@@ -1,0 +1,56 @@
+"""RE2 objects over bytes, from patterns written for text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from gossip.engine.rules.syntax.forms import render
+from gossip.engine.rules.syntax.parser import Parsed, UnsupportedSyntaxError, parse
+
+_MEMORY_BYTES_MAX = 64 * 1024 * 1024
+"""RE2's budget for one pattern; its default of 8 MiB makes wide rules fall back to a slower engine."""
+
+
+class PatternError(ValueError):
+    """The pattern is not one that RE2 or Gossip understands. The text is RE2's own."""
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = _MEMORY_BYTES_MAX
+    return options
+
+
+def compile_bytes(pattern: bytes) -> Any:
+    """An RE2 object that reads every byte as one character. Raises PatternError."""
+    try:
+        return re2.compile(pattern, _options())
+    except re2.error as err:
+        reason = err.args[0] if err.args else "not a regular expression"
+        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+
+
+def read_pattern(pattern: str) -> Parsed:
+    """The tree of a pattern, after RE2 has accepted it as text. Raises PatternError."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY_BYTES_MAX
+    try:
+        re2.compile(pattern, options)
+    except re2.error as err:
+        reason = err.args[0] if err.args else "not a regular expression"
+        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+    try:
+        return parse(pattern)
+    except (UnsupportedSyntaxError, ValueError, IndexError) as err:
+        raise PatternError(f"not understood: {err}") from err
+
+
+def byte_form(pattern: str, parsed: Parsed | None = None) -> bytes:
+    """The pattern for `compile_bytes`: itself where it is plain, else written out over bytes. Raises PatternError."""
+    parsed = parsed or read_pattern(pattern)
+    return (pattern if parsed.exact else render(parsed.node, "re2")).encode("ascii")

@@ -1,0 +1,104 @@
+"""The bounded scan as a dataflow.
+
+    lanes -> units -> redistribute -> open, decode, detect -> results -> sink
+      \\-> history, plan ----------------------> attribute --/
+
+Run it by `gossip scan`, or, as any Bytewax flow, by `python -m bytewax.run "gossip.flows.scan:flow('PATH', format='jsonl')"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bytewax import operators as op
+from bytewax.dataflow import Dataflow
+
+from gossip.engine.detect.detector import Detector
+from gossip.engine.limits import SEGMENT_BYTES
+from gossip.engine.rules.cache import cached_program
+from gossip.engine.rules.loader import load_builtin, load_file
+from gossip.engine.rules.model import RuleSet
+from gossip.flows.sources import open_source
+from gossip.operators.attribute import attribute
+from gossip.operators.emit import PARTITION, ResultSink
+from gossip.operators.lanes import LaneSource
+from gossip.operators.scan import scan
+from gossip.operators.worker import Worker
+from gossip.schemas.config import ScanConfig
+from gossip.schemas.protocols import ResultWriter
+from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
+
+
+def load_rules(config: ScanConfig) -> RuleSet:
+    """The run's rules. Raises MisuseError."""
+    return load_file(Path(config.rules_path)) if config.rules_path else load_builtin()
+
+
+def build_detector(config: ScanConfig) -> Detector:
+    """A detector for the run's rules. Raises MisuseError."""
+    rules = load_rules(config)
+    program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None)
+    return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES)
+
+
+def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
+    """The flow over a run's targets; `writer` is called on the worker that owns the results."""
+    targets = worker.config.targets
+    placed = frozenset(target.index for target in targets if target.option("mode") == "history")
+    flow = Dataflow("gossip_scan")
+    planned = op.input("lanes", flow, LaneSource(worker))
+    split = op.branch("units", planned, lambda item: isinstance(item, ScanUnit))
+    scanned = scan("scan", split.trues, worker)
+    reports = op.filter_map("plans", split.falses, _plan_result)
+
+    to_place = op.merge(
+        "to_place",
+        op.filter("with_history", split.falses, lambda item: item.target in placed),
+        op.filter("of_history", scanned, lambda item: item.target in placed),
+    )
+    keyed = op.key_on("by_target", to_place, lambda item: str(item.target))
+    attributed = attribute("attribute", keyed, worker)
+
+    results = op.merge("results", op.map("strip", scanned, _without_sightings), reports, attributed)
+    op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
+    return flow
+
+
+def _plan_result(item: HistoryUnit | PlanReport) -> UnitResult | None:
+    """What a plan adds to the totals."""
+    if isinstance(item, HistoryUnit):
+        return None
+    result = UnitResult(item.target, planned_bytes=item.bytes, losses=list(item.losses))
+    result.skipped.update(dict(item.skipped))
+    return result
+
+
+def _without_sightings(result: UnitResult) -> UnitResult:
+    """The same result for the writer. A copy: the placing step holds the original."""
+    if not result.sightings:
+        return result
+    return UnitResult(
+        target=result.target,
+        findings=result.findings,
+        units=result.units,
+        documents=result.documents,
+        bytes=result.bytes,
+        skipped=result.skipped,
+        losses=result.losses,
+        suppressed=result.suppressed,
+    )
+
+
+def flow(*paths: str, format: str | None = None, output: str | None = None, **options: Any) -> Dataflow:  # noqa: A002
+    """The flow for `python -m bytewax.run`: targets as on the command line, findings to stdout or `output`.
+
+    `options` are those of `gossip.flows.run.scan_config`. Raises MisuseError for what cannot be scanned.
+    """
+    from gossip.flows.run import RunReport, scan_config
+    from gossip.connectors.report import open_reporter
+
+    config = scan_config(paths, **options)
+    worker = Worker(config, open_source, lambda: build_detector(config))
+    return build_flow(worker, lambda: RunReport(config, [open_reporter(format, output)], load_rules(config)))

@@ -1,0 +1,239 @@
+"""A local cluster: the flow on N processes of this machine, watched by the one that started them.
+
+The children are forked after rules and detector were built, so they start in milliseconds and share that memory. Each has
+a pipe on which it reports: results (from the one that owns the results partition), its error, or its regular end. All of
+them also hold the reading end of one pipe that nobody writes to: when the parent is gone, however it ended, that pipe
+closes and they exit. When one child dies the others would panic or wait for ever, so the parent ends all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import IO
+
+from bytewax.dataflow import Dataflow
+
+from gossip.schemas.errors import GossipError
+from gossip.schemas.protocols import ResultWriter
+from gossip.schemas.units import UnitResult
+
+_PORTS = range(10240, 32000)
+"""Below the range from which systems hand out ports of their own accord."""
+_END_SECONDS = 5.0
+_LOOPBACK = "127.0.0.1"
+
+FlowFactory = Callable[[Callable[[], ResultWriter]], Dataflow]
+
+
+class ClusterError(GossipError):
+    """A process of the cluster failed. The text is that process's own error."""
+
+
+class Interrupted(Exception):  # noqa: N818 - a request, not an error
+    """A signal asked the run to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@dataclass(slots=True)
+class _Child:
+    process: BaseProcess
+    pipe: Connection
+    stderr: IO[bytes]
+    ended: bool = False
+
+
+class PipeWriter:
+    """Sends results to the parent. A `ResultWriter`."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def write(self, result: UnitResult) -> None:
+        """Blocks while the parent is behind: an output that is slow slows the scan, memory stays bounded."""
+        self._pipe.send(("result", result))
+
+    def close(self) -> None:
+        """The end is reported by the process, not by its writer."""
+
+
+def run_cluster(processes: int, make_flow: FlowFactory, on_result: Callable[[UnitResult], None]) -> None:
+    """Run the flow on `processes` processes; every result is handed to `on_result` in this one.
+
+    Returns when all of them ended well. Raises ClusterError with the error of the first child that failed, Interrupted on
+    SIGINT and SIGTERM, and whatever `on_result` raises; in each case no child is left.
+    """
+    addresses = [f"{_LOOPBACK}:{port}" for port in free_ports(processes)]
+    lifeline = os.pipe()
+    children: list[_Child] = []
+    with _signals():
+        try:
+            for number in range(processes):
+                children.append(_start(number, addresses, make_flow, lifeline, children))
+            _follow(children, on_result)
+        finally:
+            _end(children)
+            for handle in lifeline:
+                os.close(handle)
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nothing listens on now, all different."""
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for port in random.sample(_PORTS, len(_PORTS)):
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind((_LOOPBACK, port))
+            except OSError:
+                continue
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise ClusterError(f"no {count} free ports on {_LOOPBACK}")
+
+
+@contextlib.contextmanager
+def _signals() -> object:  # type: ignore[misc]
+    """SIGINT and SIGTERM raise Interrupted in the main thread; elsewhere signals are the caller's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(
+    number: int, addresses: list[str], make_flow: FlowFactory, lifeline: tuple[int, int], before: list[_Child]
+) -> _Child:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its child
+
+    def main() -> None:
+        os.close(lifeline[1])
+        for child in before:
+            child.pipe.close()
+        ours.close()
+        os.dup2(stderr.fileno(), 2)
+        _child_main(number, addresses, make_flow, theirs, lifeline[0])
+
+    process = context.Process(target=main, name=f"gossip-{number}", daemon=True)
+    process.start()
+    theirs.close()
+    return _Child(process, ours, stderr)
+
+
+def _child_main(
+    number: int, addresses: list[str], make_flow: FlowFactory, pipe: Connection, lifeline: int
+) -> None:
+    from bytewax._bytewax import cluster_main
+
+    # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
+    try:
+        cluster_main(make_flow(lambda: PipeWriter(pipe)), addresses, number)
+        pipe.send(("end", None))
+    except BaseException as err:  # noqa: BLE001 - reported to the parent, whatever it is
+        with contextlib.suppress(OSError):
+            pipe.send(("error", describe(err)))
+        os._exit(1)
+    # Skips the runtime's own threads, which have nothing left to do and may not end by themselves.
+    os._exit(0)
+
+
+def _exit_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os._exit(1)
+
+
+def describe(err: BaseException) -> str:
+    """One line for an exception of a flow: what our own code raised, not the runtime's wrapping of it."""
+    while err.__cause__ is not None:
+        err = err.__cause__
+    text = str(err) if isinstance(err, GossipError) else f"{type(err).__name__}: {err}"
+    return " ".join(text.split())
+
+
+def _follow(children: list[_Child], on_result: Callable[[UnitResult], None]) -> None:
+    """Until every child reported its end."""
+    while any(not child.ended for child in children):
+        by_pipe = {child.pipe: child for child in children if not child.ended}
+        for pipe in wait(list(by_pipe)):
+            assert isinstance(pipe, Connection)
+            child = by_pipe[pipe]
+            try:
+                kind, value = pipe.recv()
+            except (EOFError, OSError):
+                child.process.join(_END_SECONDS)
+                raise ClusterError(_death(child)) from None
+            if kind == "result":
+                on_result(value)
+            elif kind == "end":
+                child.ended = True
+            else:
+                raise ClusterError(_first_error(value, child, children))
+
+
+def _first_error(text: str, child: _Child, children: list[_Child]) -> str:
+    """The cause among several reports: a child that died takes the others down with errors of their own."""
+    for other in children:
+        if other is not child and not other.ended:
+            other.process.join(0.2)
+            if (other.process.exitcode or 0) < 0:
+                return _death(other)
+    return f"worker process {children.index(child)} failed: {text}"
+
+
+def _death(child: _Child) -> str:
+    code = child.process.exitcode
+    if code is not None and code < 0:
+        how = f"was killed by {signal.Signals(-code).name}"
+    else:
+        how = f"ended with status {code}"
+    child.stderr.seek(0)
+    said = child.stderr.read().decode("utf-8", "replace").strip().splitlines()
+    return f"{child.process.name}: {how}" + (f": {said[-1].strip()}" if said else "")
+
+
+def _end(children: list[_Child]) -> None:
+    """Nothing is left behind: children that still run are killed, for they have no state to save."""
+    for child in children:
+        if child.process.is_alive() and not child.ended:
+            child.process.kill()
+    for child in children:
+        child.process.join(_END_SECONDS)
+        if child.process.is_alive():
+            child.process.kill()
+            child.process.join()
+        child.pipe.close()
+        child.stderr.close()
+
+
+def supported() -> bool:
+    """Whether this system can fork workers safely."""
+    return sys.platform == "linux"

@@ -1,0 +1,158 @@
+"""Placing what was found in history: which commit introduced it, at which path.
+
+Three steps, because Bytewax has no cycles. `collect` (keyed by target) waits until all units of a target were scanned, then
+sends its history out as walk units, with the blobs to look for. `walk` runs them on any worker. `resolve` (keyed by target)
+joins the places with the sightings and makes findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bytewax import operators as op
+from bytewax.dataflow import Stream, operator
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+
+from gossip.operators.worker import Tools, Worker
+from gossip.schemas.errors import GossipError
+from gossip.schemas.finding import Finding
+from gossip.schemas.summary import Loss
+from gossip.schemas.units import (
+    BlobPlace,
+    HistoryUnit,
+    PlanReport,
+    Sighting,
+    UnitResult,
+    WalkResult,
+    WalkUnit,
+)
+
+Incoming = HistoryUnit | PlanReport | UnitResult
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Every sighting of a target, and how many walk results will follow."""
+
+    target: int
+    sightings: tuple[Sighting, ...]
+    histories: int
+
+
+@operator
+def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream[UnitResult]:
+    """One UnitResult a target, with the findings of its history, once all of the target was scanned and walked."""
+    collected = op.stateful_batch("collect", up, lambda _state: CollectLogic())
+    flat = op.map("unkey", collected, lambda pair: pair[1])
+    split = op.branch("split", flat, lambda item: isinstance(item, WalkUnit))
+    spread = op.redistribute("spread", split.trues)
+    walked = op.flat_map_batch("walk", spread, lambda units: [walk_unit(worker.tools, unit) for unit in units])
+    merged = op.merge("merge", split.falses, walked)
+    keyed = op.key_on("key", merged, lambda item: str(item.target))
+    resolved = op.stateful_batch("resolve", keyed, lambda _state: ResolveLogic(worker))
+    return op.map("results", resolved, lambda pair: pair[1])
+
+
+def walk_unit(tools: Tools, unit: WalkUnit) -> WalkResult:
+    """The places of one walk unit; a history that cannot be read is a loss."""
+    rules = tools.detector.path_rules
+    wanted = (lambda path: bool(tools.detector.path_findings(path))) if rules else None
+    try:
+        return tools.history(unit.history.target).walk(unit, wanted)
+    except (GossipError, OSError) as err:
+        loss = Loss("unreadable", f"{tools.name(unit.history.target)}: history", str(err))
+        return WalkResult(unit.history.target, (), (loss,))
+
+
+class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
+    """Holds a target's history and sightings until its last unit was scanned."""
+
+    def __init__(self) -> None:
+        self._plan: PlanReport | None = None
+        self._histories: list[HistoryUnit] = []
+        self._sightings: list[Sighting] = []
+        self._units = 0
+
+    def on_batch(self, values: list[Incoming]) -> tuple[Iterable[WalkUnit | Gathered], bool]:
+        """Counts what arrives; emits and retires when all is here."""
+        for value in values:
+            if isinstance(value, HistoryUnit):
+                self._histories.append(value)
+            elif isinstance(value, PlanReport):
+                self._plan = value
+            else:
+                self._units += value.units
+                self._sightings.extend(value.sightings)
+        plan = self._plan
+        if plan is None or self._units < plan.units or len(self._histories) < plan.histories:
+            return (), StatefulBatchLogic.RETAIN
+        wanted = frozenset(bytes.fromhex(sighting.object_id) for sighting in self._sightings)
+        walks = [WalkUnit(history, wanted) for history in self._histories]
+        gathered = Gathered(plan.target, tuple(self._sightings), len(walks))
+        return [gathered, *walks], StatefulBatchLogic.DISCARD
+
+    def on_eof(self) -> tuple[Iterable[WalkUnit | Gathered], bool]:
+        """All units were counted before the end, or the flow lost one."""
+        msg = f"a target's scan ended with {self._units} units scanned; planned: {self._plan and self._plan.units}"
+        raise AssertionError(msg)
+
+    def snapshot(self) -> None:
+        """Nothing to resume from."""
+
+
+class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
+    """Joins a target's places with its sightings."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._gathered: Gathered | None = None
+        self._walks: list[WalkResult] = []
+
+    def on_batch(self, values: list[Gathered | WalkResult]) -> tuple[Iterable[UnitResult], bool]:
+        """Emits the target's result when every walk has arrived."""
+        for value in values:
+            if isinstance(value, Gathered):
+                self._gathered = value
+            else:
+                self._walks.append(value)
+        if self._gathered is None or len(self._walks) < self._gathered.histories:
+            return (), StatefulBatchLogic.RETAIN
+        return [resolve(self._worker.tools, self._gathered, self._walks)], StatefulBatchLogic.DISCARD
+
+    def snapshot(self) -> None:
+        """Nothing to resume from."""
+
+
+def resolve(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> UnitResult:
+    """Findings at the first place that no rule or allowlist rejects. Sightings without any place were unreachable."""
+    result = UnitResult(gathered.target)
+    before = tools.detector.suppressed.copy()
+    places: dict[str, list[BlobPlace]] = {}
+    for walk in walks:
+        for place in walk.places:
+            places.setdefault(place.blob.hex(), []).append(place)
+    for found in places.values():
+        found.sort(key=lambda place: place.order)
+    name, item = tools.name(gathered.target), tools.item(gathered.target)
+    for sighting in gathered.sightings:
+        for place in places.get(sighting.object_id, ()):
+            finding = tools.maker.finding(sighting, place.place, name, item)
+            if finding is not None:
+                result.findings.append(finding)
+                break
+    result.findings.extend(_by_path(tools, gathered.target, walks))
+    # A missing object is met by every walk whose commits change it.
+    result.losses = sorted({(x.kind, x.where): x for w in walks for x in w.losses}.values(), key=lambda x: x.where)
+    result.suppressed = tools.detector.suppressed - before
+    return result
+
+
+def _by_path(tools: Tools, target: int, walks: list[WalkResult]) -> list[Finding]:
+    first: dict[tuple[bytes, bytes], BlobPlace] = {}
+    for place in sorted((p for walk in walks for p in walk.path_only), key=lambda place: place.order):
+        first.setdefault((place.blob, place.place.path), place)
+    found: list[Finding] = []
+    for place in first.values():
+        found.extend(tools.path_findings(target, place.place.path, place.blob.hex(), place.place))
+    return found

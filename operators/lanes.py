@@ -1,0 +1,81 @@
+"""Source lanes: each plans its targets one after the other and emits their units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from gossip.operators.worker import Worker
+from gossip.schemas.errors import GossipError
+from gossip.schemas.summary import Loss
+from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
+
+LANES_MAX = 64
+BATCH_UNITS = 4
+"""Few, so that units reach the other workers while planning goes on."""
+
+Planned = ScanUnit | HistoryUnit | PlanReport
+
+
+class LaneSource(FixedPartitionedSource[Planned, None]):
+    """One partition a lane; target i belongs to lane i modulo the number of lanes.
+
+    Bounded, and without recovery: a lane that is built again plans from the beginning.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def list_parts(self) -> list[str]:
+        """As many lanes as targets, up to LANES_MAX."""
+        return [f"lane-{n:02d}" for n in range(min(LANES_MAX, len(self._worker.config.targets)))]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> LanePartition:  # noqa: ARG002
+        """The lane of one partition."""
+        return LanePartition(self._worker, int(for_part.removeprefix("lane-")))
+
+
+class LanePartition(StatefulSourcePartition[Planned, None]):
+    """Plans the targets of one lane."""
+
+    def __init__(self, worker: Worker, lane: int) -> None:
+        self._worker = worker
+        lanes = min(LANES_MAX, len(worker.config.targets))
+        self._items = self._plan(range(lane, len(worker.config.targets), lanes))
+
+    def _plan(self, targets: range) -> Iterator[Planned]:
+        for target in targets:
+            yield from planned(self._worker, target)
+
+    def next_batch(self) -> list[Planned]:
+        """A few units. Raises StopIteration after the last target."""
+        batch = list(islice(self._items, BATCH_UNITS))
+        if not batch:
+            raise StopIteration
+        return batch
+
+    def snapshot(self) -> None:
+        """Nothing to resume from."""
+
+
+def planned(worker: Worker, target: int) -> Iterator[Planned]:
+    """The units of one target and its PlanReport. A source that fails half-way ends with a loss, never an exception."""
+    units = histories = size = 0
+    try:
+        for item in worker.tools.source(target).plan():
+            if isinstance(item, ScanUnit):
+                units, size = units + 1, size + item.bytes
+            elif isinstance(item, HistoryUnit):
+                histories += 1
+            yield item
+    except (GossipError, OSError) as err:
+        loss = Loss("unreadable", worker.tools.name(target), _reason(err))
+        yield PlanReport(target, units, histories, size, (loss,))
+
+
+def _reason(err: Exception) -> str:
+    return (err.strerror or str(err)) if isinstance(err, OSError) else str(err)
+
+

@@ -1,0 +1,89 @@
+"""What a worker needs to scan: rules, detector, sources. Built once per thread, when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import cast
+
+from gossip.engine.detect.detector import Detector
+from gossip.engine.findings import FindingMaker, item_of
+from gossip.schemas.config import ScanConfig
+from gossip.schemas.finding import Finding
+from gossip.schemas.protocols import HistorySource, Source, SourceFactory
+from gossip.schemas.units import Place
+
+
+class Worker:
+    """The tools of one run, shared by the operators of a flow.
+
+    A detector owns a scratch space and sources own caches, so each thread gets its own set.
+    """
+
+    def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
+        self.config = config
+        self._sources = sources
+        self._detector = detector
+        self._local = threading.local()
+
+    @property
+    def tools(self) -> Tools:
+        """This thread's tools."""
+        found = getattr(self._local, "tools", None)
+        if found is None:
+            found = self._local.tools = Tools(self.config, self._sources, self._detector)
+        return cast(Tools, found)
+
+
+class Tools:
+    """Detector, finding maker, and the sources and item ids of the targets, by target index."""
+
+    def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
+        self._config = config
+        self._factory = sources
+        self._build = detector
+        self._sources: dict[int, Source] = {}
+        self._items: dict[int, bytes] = {}
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector of this thread."""
+        return self._build()
+
+    @cached_property
+    def maker(self) -> FindingMaker:
+        """Makes findings under the run's tenant."""
+        config = self._config
+        return FindingMaker(self.detector, config.tenant, config.tenant_key, show_secrets=config.show_secrets)
+
+    def source(self, target: int) -> Source:
+        """The source of a target. Raises what opening it raises."""
+        if target not in self._sources:
+            self._sources[target] = self._factory(self._config.targets[target])
+        return self._sources[target]
+
+    def history(self, target: int) -> HistorySource:
+        """The source of a target that has a history."""
+        return cast(HistorySource, self.source(target))
+
+    def item(self, target: int) -> bytes:
+        """The item id of a target."""
+        if target not in self._items:
+            source = self.source(target)
+            self._items[target] = item_of(source.connector, source.instance)
+        return self._items[target]
+
+    def name(self, target: int) -> str:
+        """What the user called a target."""
+        return self._config.targets[target].name
+
+    def path_findings(self, target: int, path: bytes, object_id: str, place: Place | None = None) -> list[Finding]:
+        """What rules without a regex say about a document at a path."""
+        found = []
+        for rule, pending in self.detector.path_findings(path):
+            sighting = self.maker.path_sighting(rule, path, object_id, pending)
+            finding = self.maker.finding(sighting, place or Place(path), self.name(target), self.item(target))
+            if finding is not None:
+                found.append(finding)
+        return found

@@ -1,0 +1,1 @@
+"""Plain data that crosses layers: frozen dataclasses, protocols and error classes. Imports nothing else of Gossip."""

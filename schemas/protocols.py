@@ -1,0 +1,86 @@
+"""What connectors offer and operators use. Neither imports the other: flows hand the objects over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gossip.schemas.summary import Loss
+from gossip.schemas.units import (
+    HistoryUnit,
+    Place,
+    PlanReport,
+    ScanUnit,
+    Target,
+    UnitResult,
+    WalkResult,
+    WalkUnit,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Content to scan, opened on the worker that scans it; it never leaves that worker.
+
+    `chunks` is read once. A read that fails raises an error of ours, which becomes a loss.
+    """
+
+    name: str
+    """Display form of where it lies, for losses."""
+    chunks: Iterable[bytes]
+    version: Callable[[], bytes]
+    """Version bytes; called after `chunks` was read, and only if something was found."""
+    place: Callable[[], Place] | None = None
+    """Called only if something was found. None: the place is found later, by the history."""
+    path: bytes | None = None
+    """Where known beforehand: for rules that look at paths alone."""
+    object_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A document that policy left out, instead of a Document."""
+
+    reason: str
+    path: bytes | None = None
+
+
+Opened = Document | Skip | Loss
+
+
+class Source(Protocol):
+    """One target's content. Built in the lane that plans it and again on every worker that opens its units."""
+
+    connector: str
+    """Connector tag of item identity, at most 8 bytes."""
+
+    @property
+    def instance(self) -> bytes:
+        """What tells this target from others of its kind, whatever the spelling of its name."""
+
+    def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """Units in a deterministic order, ended by one PlanReport."""
+
+    def open(self, unit: ScanUnit) -> Iterator[Opened]:
+        """The documents of a unit. A document must be read before the next one is asked for."""
+
+
+class HistorySource(Source, Protocol):
+    """A source whose documents find their places in a history."""
+
+    def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
+        """The places of a history unit's wanted blobs."""
+
+
+class ResultWriter(Protocol):
+    """Takes results as they come: an output in this process, or the way to the one that has it."""
+
+    def write(self, result: UnitResult) -> None:
+        """Take one result."""
+
+    def close(self) -> None:
+        """No more results will come."""
+
+
+SourceFactory = Callable[[Target], Source]

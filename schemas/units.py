@@ -1,0 +1,136 @@
+"""What travels through the dataflow: descriptors and results, never content. All of it can be pickled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from gossip.schemas.finding import Finding
+from gossip.schemas.summary import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to scan, as a source understands it. `options` are the source's own."""
+
+    kind: str
+    """A row of the flows' table of sources: `files`, `git`, `stdin`."""
+    location: str
+    """Path or URL; undecodable bytes as surrogates."""
+    name: str
+    """What the user typed: shown in every finding."""
+    options: tuple[tuple[str, str], ...] = ()
+    index: int = 0
+    """Position among the run's targets; its units carry it."""
+
+    def option(self, key: str, default: str = "") -> str:
+        """One option's value."""
+        return dict(self.options).get(key, default)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanUnit:
+    """About 8 MiB of content, described so that any worker can open it."""
+
+    target: int
+    """Index into the run's targets."""
+    kind: str
+    """Tells the target's source how to read `payload`."""
+    payload: object
+    bytes: int = 0
+    """Estimated content bytes, for progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryUnit:
+    """A run of consecutive commits, ancestors first, to be searched for the places of blobs with findings."""
+
+    target: int
+    payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class WalkUnit:
+    """A HistoryUnit and the blobs to place: raw object ids."""
+
+    history: HistoryUnit
+    wanted: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """Sent once by a target's lane when all its units have been sent."""
+
+    target: int
+    units: int
+    histories: int
+    bytes: int
+    losses: tuple[Loss, ...] = ()
+    skipped: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document lies. `path` is raw bytes, relative to its target."""
+
+    path: bytes
+    commit: str = ""
+    author: str = ""
+    email: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A match whose document has no place yet. Holds no secret bytes unless the user asked to see secrets."""
+
+    rule: int
+    secret_hash: bytes
+    preview: str
+    start: int
+    end: int
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    version_id: bytes
+    object_id: str
+    pending: tuple[int, ...]
+    secret: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPlace:
+    """A place of a wanted blob: `order` ascends with the history, then with the tree."""
+
+    blob: bytes
+    order: tuple[int, int]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WalkResult:
+    """What one WalkUnit found."""
+
+    target: int
+    places: tuple[BlobPlace, ...]
+    losses: tuple[Loss, ...] = ()
+    path_only: tuple[BlobPlace, ...] = ()
+    """Blobs that a rule without a regex reports because of their path."""
+
+
+@dataclass(slots=True)
+class UnitResult:
+    """What became of one unit. `sightings` wait for their place; `findings` are final."""
+
+    target: int
+    findings: list[Finding] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    units: int = 0
+    documents: int = 0
+    bytes: int = 0
+    planned_bytes: int = 0
+    """Added to the run's expected total, for progress."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    losses: list[Loss] = field(default_factory=list)
+    suppressed: Counter[str] = field(default_factory=Counter)

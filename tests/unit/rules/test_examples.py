@@ -1,0 +1,165 @@
+"""Placeholders in rule examples: what they expand to, that they always expand alike, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+
+import pytest
+
+from gossip.engine.rules.examples import CLASSES, expand
+
+KIND_PATTERNS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def base62(number: int) -> str:
+    return "".join(DIGITS[number // 62**power % 62] for power in range(5, -1, -1))
+
+
+def test_same_template_and_seed_give_the_same_text() -> None:
+    template = "key=<an:40> <uuid> <hex:8-64>"
+    assert expand(template, "rule/0") == expand(template, "rule/0")
+
+
+def test_another_seed_gives_another_text() -> None:
+    assert expand("<an:40>", "rule/0") != expand("<an:40>", "rule/1")
+
+
+def test_expansion_is_pinned() -> None:
+    """A change here changes every text that was ever made from an example."""
+    assert expand("<an:20>", "golden") == "UG5NyA8p8qPoi5pktZWq"
+
+
+def test_two_placeholders_of_a_template_differ() -> None:
+    first, second = expand("<hex:32> <hex:32>", "s").split()
+    assert first != second
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_class_gives_its_length_and_only_its_characters(name: str) -> None:
+    text = expand(f"<{name}:500>", "s")
+    assert len(text) == 500
+    assert set(text) <= set(CLASSES[name])
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+@pytest.mark.parametrize("seed", [str(number) for number in range(20)])
+def test_sixteen_characters_hold_every_kind_of_the_class(name: str, seed: str) -> None:
+    text = expand(f"<{name}:16>", seed)
+    for kind in KIND_PATTERNS:
+        if re.search(kind, CLASSES[name]):
+            assert re.search(kind, text), (kind, text)
+
+
+def test_length_range_is_kept_and_used() -> None:
+    assert {len(expand("<dig:3-5>", str(seed))) for seed in range(100)} == {3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("template", "pattern"),
+    [
+        ("<[a-f2-7]:32>", r"[a-f2-7]{32}"),
+        ("<[xyz]:9>", r"[xyz]{9}"),
+        ("<[a-]:40>", r"[a-]{40}"),
+        ("<[-a]:40>", r"[a-]{40}"),
+        ("<[AEIM0-2+]:24>", r"[AEIM0-2+]{24}"),
+    ],
+)
+def test_explicit_class(template: str, pattern: str) -> None:
+    assert re.fullmatch(pattern, expand(template, "s"))
+
+
+def test_explicit_class_has_every_kind_too() -> None:
+    text = expand("<[a-zA-Z.]:16>", "s")
+    assert all(re.search(kind, text) for kind in (r"[a-z]", r"[A-Z]", r"[.]"))
+
+
+def test_uuid() -> None:
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", expand("<uuid>", "s"))
+
+
+@pytest.mark.parametrize("seed", [str(number) for number in range(30)])
+def test_checksum_covers_the_placeholder_before_and_nothing_else(seed: str) -> None:
+    token = expand("npm_<an:30><crc32b62>", seed)
+    body, checksum = token[4:34], token[34:]
+    assert checksum == base62(zlib.crc32(body.encode()))
+
+
+def test_checksum_is_padded_with_zeros() -> None:
+    checksums = [expand("<an:30><crc32b62>", str(seed))[30:] for seed in range(200)]
+    assert all(len(checksum) == 6 for checksum in checksums)
+    assert any(checksum.startswith("0") for checksum in checksums)
+
+
+def test_checksum_of_a_fixed_vector() -> None:
+    """CRC-32 of `aaaa` is 0xAD98E545."""
+    assert expand("<[a]:4><crc32b62>", "s") == "aaaa3B6SiD"
+
+
+def test_checksum_skips_literal_text_between() -> None:
+    body, checksum = expand("<an:30>.<crc32b62>", "s").split(".")
+    assert checksum == base62(zlib.crc32(body.encode()))
+
+
+def test_base64_of_a_nested_template() -> None:
+    text = expand('auth: <b64of:{"user":"<low:5>","pass":"<an:20>"}>', "s")
+    inner = base64.b64decode(text.removeprefix("auth: ")).decode()
+    assert re.fullmatch(r'\{"user":"[a-z]{5}","pass":"[A-Za-z0-9]{20}"\}', inner)
+
+
+def test_checksum_after_base64_covers_the_base64() -> None:
+    assert expand("<b64of:abc><crc32b62>", "s") == "YWJj" + base62(zlib.crc32(b"YWJj"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain text",
+        "<your-token>",
+        "<YOUR_API_KEY>",
+        "<token:here>",
+        "<password>",
+        "a < b > c <= d",
+        "<<>>",
+        "<string.h>",
+        "<[placeholder]>",
+        "<user:20",
+        "trailing <",
+    ],
+)
+def test_other_angle_brackets_stay(text: str) -> None:
+    assert expand(text, "s") == text
+
+
+def test_placeholder_within_literal_brackets() -> None:
+    assert re.fullmatch(r"<key>[0-9]{4}</key>", expand("<key><dig:4></key>", "s"))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<hex>",
+        "<hex:>",
+        "<hex:0>",
+        "<hex:x>",
+        "<hex:-4>",
+        "<hex:4->",
+        "<hex:9-4>",
+        "<hex:4 >",
+        "<hex:4,9>",
+        "<[a-f]:>",
+        "<[a-f]:x>",
+        "<[f-a]:4>",
+        "<uuid:4>",
+        "<crc32b62:6>",
+        "<crc32b62>",
+        "ab<crc32b62>",
+        "<b64of:<hex:4>",
+    ],
+)
+def test_malformed_placeholder_of_a_known_class(template: str) -> None:
+    with pytest.raises(ValueError, match="placeholder|range"):
+        expand(template, "s")
