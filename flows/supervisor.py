@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -71,8 +71,29 @@ class PipeWriter:
         """The end is reported by the process, not by its writer."""
 
 
-def run_cluster(processes: int, make_flow: FlowFactory, on_result: Callable[[UnitResult], None]) -> None:
+def run_single(flow: Dataflow) -> None:
+    """Run the flow in this process. Raises what its code raised, without the runtime's wrapping; Interrupted on signals."""
+    from bytewax._bytewax import run_main
+
+    with _signals():
+        try:
+            run_main(flow)
+        except Exception as err:
+            cause = root_cause(err)
+            if isinstance(cause, GossipError | Interrupted | BrokenPipeError):
+                raise cause from err
+            raise
+
+
+def run_cluster(
+    processes: int,
+    make_flow: FlowFactory,
+    on_result: Callable[[UnitResult], None],
+    started: Callable[[], None] = lambda: None,
+) -> None:
     """Run the flow on `processes` processes; every result is handed to `on_result` in this one.
+
+    `started` is called once the children run: threads of the caller must not exist before, or they would not survive.
 
     Returns when all of them ended well. Raises ClusterError with the error of the first child that failed, Interrupted on
     SIGINT and SIGTERM, and whatever `on_result` raises; in each case no child is left.
@@ -84,6 +105,7 @@ def run_cluster(processes: int, make_flow: FlowFactory, on_result: Callable[[Uni
         try:
             for number in range(processes):
                 children.append(_start(number, addresses, make_flow, lifeline, children))
+            started()
             _follow(children, on_result)
         finally:
             _end(children)
@@ -108,7 +130,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def _signals() -> object:  # type: ignore[misc]
+def _signals() -> Iterator[None]:
     """SIGINT and SIGTERM raise Interrupted in the main thread; elsewhere signals are the caller's."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -173,10 +195,16 @@ def _exit_with_parent(lifeline: int) -> None:
 
 def describe(err: BaseException) -> str:
     """One line for an exception of a flow: what our own code raised, not the runtime's wrapping of it."""
-    while err.__cause__ is not None:
-        err = err.__cause__
+    err = root_cause(err)
     text = str(err) if isinstance(err, GossipError) else f"{type(err).__name__}: {err}"
     return " ".join(text.split())
+
+
+def root_cause(err: BaseException) -> BaseException:
+    """What our own code raised, under the layers that the runtime put around it."""
+    while err.__cause__ is not None and not isinstance(err, GossipError):
+        err = err.__cause__
+    return err
 
 
 def _follow(children: list[_Child], on_result: Callable[[UnitResult], None]) -> None:

@@ -1,0 +1,79 @@
+"""`gossip`: the group of commands. Nothing heavier than click is imported until a command runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import MappingProxyType
+
+import click
+
+import gossip
+from gossip.schemas.errors import GossipError, MisuseError
+from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
+
+COMMANDS = MappingProxyType(
+    {
+        "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
+        "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
+    }
+)
+"""Command name -> (import path, one line for the list of commands), sorted by name."""
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, sorted."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of a name; its module is imported here."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 clean, 1 findings, 2 bad usage, 3 something could not be scanned, 4 internal failure.",
+)
+@click.version_option(gossip.__version__, prog_name="gossip")
+def cli() -> None:
+    """Find leaked secrets in things that keep changing."""
+
+
+def main() -> None:
+    """Entry point: runs a command and turns errors into one line and an exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        cli.main(prog_name="gossip", standalone_mode=True)
+    except MisuseError as err:
+        fail(err, EXIT_MISUSE, debug=debug)
+    except GossipError as err:
+        fail(err, EXIT_INTERNAL, debug=debug)
+    except Exception as err:  # noqa: BLE001 - the last resort; its text may quote input, so only its kind is shown
+        if debug:
+            raise
+        fail(f"internal failure: {type(err).__name__}; run again with --debug for where", EXIT_INTERNAL)
+
+
+def fail(err: object, code: int, *, debug: bool = False) -> None:
+    """Say one line on stderr and exit."""
+    from gossip.connectors.report.display import visible
+
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"gossip: {visible(str(err))}", err=True)
+    sys.exit(code)

@@ -1,0 +1,29 @@
+"""The options of `gossip scan`, as typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """One field an option; see `gossip scan --help`."""
+
+    targets: tuple[str, ...]
+    jobs: int | None = None
+    fmt: str | None = None
+    outputs: tuple[str, ...] = ()
+    staged: bool = False
+    since: str | None = None
+    history: bool = True
+    ignored: bool = False
+    gitignore: bool = False
+    rules: str | None = None
+    min_confidence: int = 0
+    show_secrets: bool = False
+    tenant_key_file: str | None = None
+    exit_zero: bool = False
+    segment_bytes: int | None = None
+    quiet: bool = False
+    no_progress: bool = False
+    debug: bool = False

@@ -1,0 +1,182 @@
+"""What `gossip scan` does once its options are read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gossip.flows.cli.options import ScanOptions
+from gossip.flows.run import STDIN, RunReport, scan_config
+from gossip.flows.sources import open_source
+from gossip.schemas.errors import MisuseError
+from gossip.schemas.summary import EXIT_CLEAN
+
+if TYPE_CHECKING:
+    from gossip.engine.detect.detector import Detector
+    from gossip.flows.cli.progress import ProgressBar
+    from gossip.flows.run import Reporter
+    from gossip.schemas.config import ScanConfig
+
+ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
+"""Smaller inputs are done before a second process has started."""
+_PACK_INFLATION = 6
+"""Content bytes in a byte of pack, at least; to tell small repositories from others."""
+_SIGNAL_EXIT = 128
+
+
+def run_scan(options: ScanOptions) -> int:
+    """Run a scan and return its exit code. Raises MisuseError before anything is scanned, and the errors of outputs."""
+    from gossip.connectors.report import open_reporter
+    from gossip.flows.scan import build_detector
+
+    config = _config(options)
+    for target in config.targets:
+        open_source(target)
+    detector = build_detector(config)
+    bar = _progress_bar(options)
+    reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
+    if options.fmt or not options.outputs or sys.stdout.isatty():
+        to_stdout = open_reporter(options.fmt, None, debug=options.debug)
+        reporters.append(_beside(to_stdout, bar))
+    report = RunReport(config, reporters, detector.rule_set, bar)
+    stopped = _guarded(config, options, detector, report, bar)
+    if stopped is not None:
+        return stopped
+    if not options.quiet:
+        _print_summary(report, debug=options.debug)
+    return report.summary.exit_code(exit_zero=options.exit_zero)
+
+
+def _config(options: ScanOptions) -> ScanConfig:
+    chosen = [name for name, on in (("staged", options.staged), ("since", options.since)) if on]
+    if not options.history:
+        chosen.append("checkout")
+    if len(chosen) > 1:
+        raise MisuseError("--staged, --since and --no-history exclude each other")
+    return scan_config(
+        options.targets,
+        mode=chosen[0] if chosen else "history",
+        since=options.since,
+        gitignore=options.gitignore,
+        ignored=options.ignored,
+        rules=options.rules,
+        show_secrets=options.show_secrets,
+        min_confidence=options.min_confidence,
+        segment_bytes=options.segment_bytes,
+        tenant_key=_tenant_key(options.tenant_key_file),
+    )
+
+
+def _tenant_key(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as err:
+        raise MisuseError(f"tenant key file {path}: {err.strerror or err}") from err
+    text = raw.strip()
+    if len(text) == 64 and not text.strip(b"0123456789abcdefABCDEF"):
+        return bytes.fromhex(text.decode())
+    if len(raw) != 32:
+        raise MisuseError(f"tenant key file {path}: holds {len(raw)} bytes; give 32 bytes or 64 hex digits")
+    return raw
+
+
+def _progress_bar(options: ScanOptions) -> ProgressBar | None:
+    if options.quiet or options.no_progress or not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    from gossip.flows.cli.progress import ProgressBar
+
+    return ProgressBar(Console(stderr=True))
+
+
+def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
+    if bar is None or not sys.stdout.isatty():
+        return reporter
+    from gossip.flows.cli.progress import Interleaved
+
+    return Interleaved(reporter, bar)
+
+
+def _guarded(
+    config: ScanConfig, options: ScanOptions, detector: Detector, report: RunReport, bar: ProgressBar | None
+) -> int | None:
+    """Run the flow and end the report; an exit code where the run did not reach its end, else None."""
+    from gossip.flows.supervisor import Interrupted
+
+    try:
+        try:
+            _execute(config, options, detector, report, bar)
+        except Interrupted as stop:
+            report.interrupted(f"by {stop}")
+            report.close()
+            if not options.quiet:
+                _print_summary(report, debug=options.debug)
+            return _SIGNAL_EXIT + stop.number
+        report.close()
+    except BrokenPipeError:
+        # The reader has seen enough: no error. Python would complain when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_CLEAN
+    finally:
+        if bar is not None:
+            bar.stop()
+    return None
+
+
+def _execute(
+    config: ScanConfig, options: ScanOptions, detector: Detector, report: RunReport, bar: ProgressBar | None
+) -> None:
+    from gossip.flows.scan import build_flow
+    from gossip.flows.supervisor import run_cluster, run_single, supported
+    from gossip.operators.worker import Worker
+
+    worker = Worker(config, open_source, lambda: detector)
+    processes = options.jobs or _processes(config)
+    if processes > 1 and supported() and not any(target.kind == "stdin" for target in config.targets):
+        started = (lambda: None) if bar is None else bar.start
+        run_cluster(processes, lambda writer: build_flow(worker, writer), report.write, started)
+        return
+    if bar is not None:
+        bar.start()
+    run_single(build_flow(worker, lambda: report))
+
+
+def _processes(config: ScanConfig) -> int:
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cpus == 1 or any(target.location == STDIN for target in config.targets):
+        return 1
+    left = ONE_PROCESS_BYTES_MAX
+    for target in config.targets:
+        left -= _size_up_to(target.location, left) * (_PACK_INFLATION if target.kind == "git" else 1)
+        if left <= 0:
+            return cpus
+    return 1
+
+
+def _size_up_to(path: str, enough: int) -> int:
+    """Bytes of the files at a path, counted only until there are `enough`."""
+    if not os.path.isdir(path):
+        return os.path.getsize(path) if os.path.exists(path) else 0
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:
+                continue
+        if total >= enough:
+            break
+    return total
+
+
+def _print_summary(report: RunReport, *, debug: bool) -> None:
+    from rich.console import Console
+
+    from gossip.connectors.report.text import render_summary
+
+    render_summary(report.summary, Console(stderr=True), debug=debug, levels=report.levels)

@@ -1,0 +1,39 @@
+"""`gossip scan`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gossip.flows.cli.options import ScanOptions
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes; default: one a CPU, one for small input.")
+@click.option("-f", "--format", "fmt", help="Format of stdout: text (default on a terminal), jsonl, json, sarif, csv, junit.")
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE, format by extension.")
+@click.option("--staged", is_flag=True, help="Git: what the index adds to HEAD.")
+@click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")
+@click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
+@click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
+@click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
+@click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
+@click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
+@click.option("--show-secrets", is_flag=True, help="Put the secrets into the output. Nothing else ever does.")
+@click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")
+@click.option("--segment-bytes", type=int, hidden=True, help="Content handed to one database scan.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
+@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
+def scan(**values: object) -> None:
+    """Scan each TARGET once: a file, a folder, a Git repository, or - for standard input.
+
+    A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit holds yet. A
+    folder inside a worktree is just a folder. Findings go to stdout, everything else to stderr.
+    """
+    from gossip.flows.cli.running import run_scan
+
+    sys.exit(run_scan(ScanOptions(**values)))  # type: ignore[arg-type]
