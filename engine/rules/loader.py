@@ -17,10 +17,10 @@ EXTEND_DEPTH_MAX = 4
 
 def load_builtin() -> RuleSet:
     """The rules that ship with Gossip, families in name order."""
-    rules: list[Rule] = []
-    for family in sorted(BUILTIN_DIR.glob("*.toml")):
-        rules.extend(load_file(family).rules)
-    return RuleSet(_unique(rules, "the built-in rules"))
+    families = [load_file(path) for path in sorted(BUILTIN_DIR.glob("*.toml"))]
+    rules = [rule for family in families for rule in family.rules]
+    shared = tuple(allowlist for family in families for allowlist in family.allowlists)
+    return RuleSet(_unique(rules, "the built-in rules"), shared)
 
 
 def load_file(path: Path, *, depth: int = 0) -> RuleSet:
