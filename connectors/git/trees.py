@@ -4,15 +4,14 @@ The first commit, in history order, that holds a blob cannot have a parent that 
 to look, for every commit, at the entries that differ from every parent's; identical subtrees are never opened. Each run
 of consecutive commits can be walked on its own, and the earliest place over all runs is the answer.
 
-Trees are held as sets of raw entries: a set difference of byte strings is the fastest comparison that Python has, several
-times faster than parsing both sides, and only what differs is taken apart.
+Two versions of a tree are compared as bytes: only what lies between their common beginning and their common end is parsed.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gossip.connectors.git.packs.pack import TREE
@@ -21,15 +20,14 @@ from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 
 TREE_DEPTH_MAX = 256
-_CACHED_ENTRIES_MAX = 200_000
+_CACHE_BYTES_MAX = 16 * 1024 * 1024
 _NAME_BYTES = 20
 _ENTRY = re.compile(rb"[0-7]+ [^\0/]+\0[\s\S]{20}")
+_ENTRIES = re.compile(rb"(?:[0-7]+ [^\0/]+\0[\s\S]{20})*+")
+_TREE_HEAD, _OLD_TREE_HEAD = b"40000 ", b"040000 "  # some tools write the second form
 _TYPE_MASK = 0o170000
 _TREE_TYPE = 0o040000
 _LINK_TYPE = 0o160000
-
-RawTree = frozenset[bytes]
-_EMPTY: RawTree = frozenset()
 
 
 class TreeEntry(NamedTuple):
@@ -53,12 +51,99 @@ def tree_entry(raw: bytes) -> TreeEntry:
     return TreeEntry(path + b"/" if is_tree else path, path, is_tree, kind == _LINK_TYPE, name)
 
 
-def parse_entries(data: bytes) -> RawTree:
+def parse_entries(data: bytes) -> list[bytes]:
     """The raw entries of a tree object. Raises PermanentError unless they make up all of it."""
     entries = _ENTRY.findall(data)
     if sum(map(len, entries)) != len(data):
         raise PermanentError("a tree that cannot be parsed")
-    return frozenset(entries)
+    return entries
+
+
+def differing(new: bytes, old: bytes, start: int, rest: int) -> tuple[list[bytes], list[bytes]]:
+    """Raw entries of two tree objects, less those of their common beginning (`start` bytes) and end (`rest` bytes).
+
+    Exact, not a guess at where entries begin: the common beginning is parsed from its first byte, and the common end is
+    only left alone once both sides have reached a boundary at the same distance from it. Raises PermanentError.
+    """
+    found = _ENTRIES.match(new, 0, start)
+    assert found is not None  # no entries match too
+    only_new = _between(new, found.end(), len(new) - rest)
+    only_old = _between(old, found.end(), len(old) - rest)
+    at_new = found.end() + sum(map(len, only_new))
+    at_old = found.end() + sum(map(len, only_old))
+    while True:
+        left_new, left_old = len(new) - at_new, len(old) - at_old
+        if left_new == left_old and left_new <= rest:
+            return only_new, only_old
+        if left_new >= left_old:
+            at_new = _next(new, at_new, only_new)
+        if left_old >= left_new:
+            at_old = _next(old, at_old, only_old)
+
+
+def _between(data: bytes, start: int, end: int) -> list[bytes]:
+    """The entries that begin at a boundary and end by `end`, without a gap."""
+    found = _ENTRY.findall(data, start, end)
+    if len(found) > 1 and data[start : start + sum(map(len, found))] != b"".join(found):
+        raise PermanentError("a tree that cannot be parsed")
+    return found if found and data.startswith(found[0], start) else []
+
+
+def entry_at(data: bytes, text: bytes) -> int:
+    """Where an entry of a tree object begins with `text`, -1 if none does."""
+    at = data.find(text)
+    while at >= 0:
+        found = _ENTRIES.match(data, 0, at)
+        if found is not None and found.end() == at:
+            return at
+        at = data.find(text, at + 1)
+    return -1
+
+
+def subtree_of(data: bytes, name: bytes) -> bytes | None:
+    """The id of the directory `name` of a tree object."""
+    for mode in (_TREE_HEAD, _OLD_TREE_HEAD):
+        at = entry_at(data, mode + name + b"\0")
+        if at >= 0:
+            start = at + len(mode) + len(name) + 1
+            return data[start : start + _NAME_BYTES]
+    return None
+
+
+def _next(data: bytes, at: int, entries: list[bytes]) -> int:
+    found = _ENTRY.match(data, at)
+    if found is None:
+        raise PermanentError("a tree that cannot be parsed")
+    entries.append(found[0])
+    return found.end()
+
+
+def _common_prefix(a: bytes, b: bytes) -> int:
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _common_suffix(a: bytes, b: bytes, most: int) -> int:
+    """Length of the common end, at most `most`."""
+    size_a, size_b = len(a), len(b)
+    if a[size_a - most :] == b[size_b - most :]:
+        return most
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if a[size_a - middle : size_a - low] == b[size_b - middle : size_b - low]:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 class TreeReader:
@@ -66,13 +151,13 @@ class TreeReader:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._cache: OrderedDict[bytes, RawTree] = OrderedDict()
+        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._cached = 0
         self._lost: set[bytes] = set()
         self.losses: list[Loss] = []
 
-    def entries(self, name: bytes, where: bytes = b"") -> RawTree:
-        """The raw entries of a tree; none where it cannot be read. `where` is its path, for the loss."""
+    def raw(self, name: bytes, where: bytes) -> bytes:
+        """A tree object's content; empty where it cannot be read. `where` is its path, for the loss."""
         found = self._cache.get(name)
         if found is not None:
             self._cache.move_to_end(name)
@@ -80,21 +165,21 @@ class TreeReader:
         found = self._read(name, where)
         self._cache[name] = found
         self._cached += len(found)
-        while self._cached > _CACHED_ENTRIES_MAX and len(self._cache) > 1:
+        while self._cached > _CACHE_BYTES_MAX and len(self._cache) > 1:
             self._cached -= len(self._cache.popitem(last=False)[1])
         return found
 
-    def _read(self, name: bytes, where: bytes) -> RawTree:
+    def _read(self, name: bytes, where: bytes) -> bytes:
         try:
             kind, data = self._store.read(name)
             if kind != TREE:
                 raise PermanentError("not a tree")
-            return parse_entries(data)
+            return data
         except MissingObjectError:
             self.lose("missing-object", name, f"tree {where.decode('utf-8', 'backslashreplace') or 'of a commit'}")
         except PermanentError as err:
             self.lose("damaged-object", name, str(err))
-        return _EMPTY
+        return b""
 
     def lose(self, kind: str, name: bytes, detail: str) -> None:
         """Count an object as lost, once."""
@@ -102,12 +187,60 @@ class TreeReader:
             self._lost.add(name)
             self.losses.append(Loss(kind, name.hex(), detail))
 
+    def changes(
+        self, tree: bytes, parents: Sequence[bytes], where: bytes
+    ) -> list[tuple[TreeEntry, list[bytes]]]:
+        """(entry, the parents' directories of that name) of the entries that no parent has, in Git's order.
+
+        Only the parent that is most alike is compared entry by entry: of a merge, one side is often far away. The few
+        entries that are left are then looked up in the others.
+        """
+        data = self.raw(tree, where)
+        theirs = [self.raw(parent, where) for parent in parents]
+        try:
+            if not theirs:
+                return [(entry, []) for entry in sorted(map(tree_entry, parse_entries(data)))]
+            nearest, start, rest = _nearest(data, theirs)
+            ours, old = differing(data, theirs[nearest], start, rest)
+        except PermanentError as err:
+            self.lose("damaged-object", tree, str(err))
+            return []
+        new = set(ours).difference(old)
+        if not new:
+            return []
+        others = theirs[:nearest] + theirs[nearest + 1 :]
+        for other in others:
+            new = {entry for entry in new if entry_at(other, entry) < 0}
+        heads = {raw[: -_NAME_BYTES - 1]: raw[-_NAME_BYTES:] for raw in old}
+        found = []
+        for entry in sorted(map(tree_entry, new)):
+            against = []
+            if entry.is_tree:
+                before = heads.get(_TREE_HEAD + entry.name) or heads.get(_OLD_TREE_HEAD + entry.name)
+                against = [before] if before else []
+                against += [inner for other in others if (inner := subtree_of(other, entry.name))]
+            found.append((entry, against))
+        return found
+
+
+def _nearest(data: bytes, others: list[bytes]) -> tuple[int, int, int]:
+    """(number, common beginning, common end) of the content that differs least from `data`."""
+    best = (0, 0, 0)
+    least: int | None = None
+    for number, other in enumerate(others):
+        start = _common_prefix(data, other)
+        rest = _common_suffix(data, other, min(len(data), len(other)) - start)
+        apart = len(data) + len(other) - 2 * (start + rest)
+        if least is None or apart < least:
+            least, best = apart, (number, start, rest)
+    return best
+
 
 def introduced(trees: TreeReader, tree: bytes, parents: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """(path, blob id) of every file entry of `tree` that no tree of `parents` has at that path, in Git's order."""
     if tree in parents:
         return
-    stack = [_differing(trees, b"", tree, parents)]
+    stack = [_below(trees, b"", tree, parents)]
     while stack:
         for path, entry, against in stack[-1]:
             if not entry.is_tree:
@@ -115,26 +248,16 @@ def introduced(trees: TreeReader, tree: bytes, parents: Sequence[bytes]) -> Iter
             elif len(stack) >= TREE_DEPTH_MAX:
                 trees.lose("tree-too-deep", entry.id, f"over {TREE_DEPTH_MAX} levels")
             else:
-                stack.append(_differing(trees, path + b"/", entry.id, against))
+                stack.append(_below(trees, path + b"/", entry.id, against))
                 break
         else:
             stack.pop()
 
 
-def _differing(
+def _below(
     trees: TreeReader, prefix: bytes, tree: bytes, parents: Sequence[bytes]
 ) -> Iterator[tuple[bytes, TreeEntry, list[bytes]]]:
     """(path, entry, the parents' trees of that name) of the entries that no parent has, less submodules."""
-    ours = new = trees.entries(tree, prefix)
-    theirs = [trees.entries(parent, prefix) for parent in parents]
-    for entries in theirs:
-        new = new - entries
-    old = [_subtrees(entries - ours) for entries in theirs] if new else []
-    for entry in sorted(map(tree_entry, new)):
+    for entry, against in trees.changes(tree, parents, prefix):
         if not entry.is_link:
-            against = [names[entry.name] for names in old if entry.name in names] if entry.is_tree else []
             yield prefix + entry.name, entry, against
-
-
-def _subtrees(entries: Iterable[bytes]) -> dict[bytes, bytes]:
-    return {entry.name: entry.id for entry in map(tree_entry, entries) if entry.is_tree}

@@ -13,6 +13,8 @@ from gossip.schemas.errors import PermanentError
 NAME_BYTES = 20
 _MAGIC_V2 = b"\xfftOc"
 _LARGE = 0x8000_0000
+_NEAR = 24
+"""Entries around the likely place of a name, about the deviation of a bucket of a few thousand."""
 
 
 class PackIndex:
@@ -34,20 +36,31 @@ class PackIndex:
         self.count: int = fanout[255]
         self._starts = [0, *fanout]
         self._names_at = head + 1024
+        self._stride = NAME_BYTES if self._v2 else 24
+        self._name_base = self._names_at + (0 if self._v2 else 4)
         least = head + 1024 + self.count * (28 if self._v2 else 24) + 2 * NAME_BYTES
         if size < least or any(a > b for a, b in pairwise(self._starts)):
             raise PermanentError(f"pack index {path.name}: cut short or inconsistent")
 
     def name(self, entry: int) -> bytes:
         """The raw object id of an entry."""
-        start = self._names_at + entry * NAME_BYTES if self._v2 else self._names_at + entry * 24 + 4
+        start = self._name_base + entry * self._stride
         return self._map[start : start + NAME_BYTES]
 
     def find(self, name: bytes) -> int | None:
         """The entry of an object id, None if it is not here."""
         low, high = self._starts[name[0]], self._starts[name[0] + 1]
-        data, stride = self._map, NAME_BYTES if self._v2 else 24
-        base = self._names_at + (0 if self._v2 else 4)
+        data, base, stride = self._map, self._name_base, self._stride
+        # Names are evenly spread: their second to fourth byte say about where in the bucket one must be.
+        if high - low > 4 * _NEAR:
+            guess = low + ((high - low) * int.from_bytes(name[1:4], "big") >> 24)
+            near_low, near_high = max(low, guess - _NEAR), min(high - 1, guess + _NEAR)
+            start = base + near_low * stride
+            if data[start : start + NAME_BYTES] <= name:
+                low = near_low
+            start = base + near_high * stride
+            if data[start : start + NAME_BYTES] >= name:
+                high = near_high + 1
         while low < high:
             middle = (low + high) >> 1
             start = base + middle * stride
