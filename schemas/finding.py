@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 Level = Literal["low", "medium", "high"]
@@ -72,11 +72,11 @@ class Finding:
     def to_record(self) -> dict[str, Any]:
         """A flat mapping in the documented field order, led by `type`; `secret` only where it is set."""
         record: dict[str, Any] = {"type": "finding"}
-        record.update(asdict(self))
-        for name in ("decode_path", "container_path", "tags"):
-            record[name] = list(record[name])
-        if self.secret is None:
-            del record["secret"]
+        for name in FINDING_FIELDS:
+            value = getattr(self, name)
+            record[name] = list(value) if type(value) is tuple else value
+        if self.secret is not None:
+            record["secret"] = self.secret
         return record
 
     def sort_key(self) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from gossip.connectors.files.reading import open_file
@@ -34,6 +35,7 @@ from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
 OBJECTS_PER_UNIT = 256
+UNITS_BEFORE_HISTORY = 64
 OBJECT_BYTES_GUESS = 16 * 1024
 """For progress only: what an object is worth whose size is not known beforehand."""
 
@@ -65,13 +67,13 @@ class GitSource:
         return self._repository.identity()
 
     def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
-        """Content first, then the history that places it."""
+        """Content, and the history that places it."""
         if self._mode == "history":
-            yield from self._plan_packs()
-            yield from self._plan_loose()
-            if self._repository.workdir is not None:
-                yield from self._plan_files(self._changed())
+            content = self._plan_content()
+            # The commit graph takes a while: it is read when every worker has something to do, not at the end.
+            yield from islice(content, UNITS_BEFORE_HISTORY)
             yield from self._plan_history()
+            yield from content
         elif self._mode == "since":
             yield from self._plan_blobs(self._since())
         elif self._mode == "staged":
@@ -80,6 +82,12 @@ class GitSource:
             yield from self._plan_files(self._repository.tracked())
         losses = (*self._store.losses, *self._losses)
         yield PlanReport(self._target.index, self._units, self._histories, self._bytes, losses)
+
+    def _plan_content(self) -> Iterator[ScanUnit]:
+        yield from self._plan_packs()
+        yield from self._plan_loose()
+        if self._repository.workdir is not None:
+            yield from self._plan_files(self._changed())
 
     def _changed(self) -> list[bytes]:
         """Files of the checkout that no commit of HEAD holds."""

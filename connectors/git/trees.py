@@ -10,6 +10,7 @@ Two versions of a tree are compared as bytes: only what lies between their commo
 from __future__ import annotations
 
 import re
+from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from gossip.schemas.summary import Loss
 TREE_DEPTH_MAX = 256
 _CACHE_BYTES_MAX = 16 * 1024 * 1024
 _NAME_BYTES = 20
+_MARK_BYTES = 1024
+"""About how far apart known boundaries of a tree are."""
 _ENTRY = re.compile(rb"[0-7]+ [^\0/]+\0[\s\S]{20}")
 _ENTRIES = re.compile(rb"(?:[0-7]+ [^\0/]+\0[\s\S]{20})*+")
 _TREE_HEAD, _OLD_TREE_HEAD = b"40000 ", b"040000 "  # some tools write the second form
@@ -51,6 +54,42 @@ def tree_entry(raw: bytes) -> TreeEntry:
     return TreeEntry(path + b"/" if is_tree else path, path, is_tree, kind == _LINK_TYPE, name)
 
 
+class Tree:
+    """A tree object's content, and some of the places where its entries begin.
+
+    Most trees are compared with an older version of themselves, whose known boundaries are the new one's too, shifted after
+    the change: so hardly any tree is ever parsed from its first byte.
+    """
+
+    __slots__ = ("data", "marks")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.marks = [0]
+
+    def boundary(self, limit: int) -> int:
+        """The last boundary at or before `limit`, up to the first byte that cannot be parsed."""
+        at = self.marks[bisect_right(self.marks, limit) - 1]
+        while limit - at > _MARK_BYTES:
+            found = _ENTRIES.match(self.data, at, min(limit, at + _MARK_BYTES))
+            assert found is not None  # no entries match too
+            if found.end() == at:
+                break  # an entry longer than the distance of marks, or damage
+            at = found.end()
+            insort(self.marks, at)
+        found = _ENTRIES.match(self.data, at, limit)
+        assert found is not None
+        return found.end()
+
+    def inherit(self, old: Tree, start: int, resume: int) -> None:
+        """Take over the marks of `old`: it is the same up to boundary `start`, and from here on as from `resume`."""
+        shift = len(self.data) - len(old.data)
+        marks = old.marks
+        first = bisect_right(marks, start)
+        last = bisect_right(marks, resume - shift - 1)
+        self.marks = marks[:first] + [mark + shift for mark in marks[last:]]
+
+
 def parse_entries(data: bytes) -> list[bytes]:
     """The raw entries of a tree object. Raises PermanentError unless they make up all of it."""
     entries = _ENTRY.findall(data)
@@ -59,22 +98,34 @@ def parse_entries(data: bytes) -> list[bytes]:
     return entries
 
 
-def differing(new: bytes, old: bytes, start: int, rest: int) -> tuple[list[bytes], list[bytes]]:
+def differing(
+    new: Tree, old: Tree, start: int, rest: int
+) -> tuple[list[bytes], list[bytes]]:
     """Raw entries of two tree objects, less those of their common beginning (`start` bytes) and end (`rest` bytes).
 
-    Exact, not a guess at where entries begin: the common beginning is parsed from its first byte, and the common end is
+    Exact, not a guess at where entries begin: the common beginning is parsed from a known boundary, and the common end is
     only left alone once both sides have reached a boundary at the same distance from it. Raises PermanentError.
     """
-    found = _ENTRIES.match(new, 0, start)
-    assert found is not None  # no entries match too
-    only_new = _between(new, found.end(), len(new) - rest)
-    only_old = _between(old, found.end(), len(old) - rest)
-    at_new = found.end() + sum(map(len, only_new))
-    at_old = found.end() + sum(map(len, only_old))
+    boundary = old.boundary(start)
+    only_new = _between(new.data, boundary, len(new.data) - rest)
+    only_old = _between(old.data, boundary, len(old.data) - rest)
+    at_new = boundary + sum(map(len, only_new))
+    at_old = boundary + sum(map(len, only_old))
+    at_new = _aligned(new.data, old.data, (at_new, at_old, rest), only_new, only_old)
+    if len(new.marks) == 1:
+        new.inherit(old, boundary, at_new)
+    return only_new, only_old
+
+
+def _aligned(
+    new: bytes, old: bytes, at: tuple[int, int, int], only_new: list[bytes], only_old: list[bytes]
+) -> int:
+    """Parse on until both sides stand at a boundary at the same distance from the end; the place in `new`."""
+    at_new, at_old, rest = at
     while True:
         left_new, left_old = len(new) - at_new, len(old) - at_old
         if left_new == left_old and left_new <= rest:
-            return only_new, only_old
+            return at_new
         if left_new >= left_old:
             at_new = _next(new, at_new, only_new)
         if left_old >= left_new:
@@ -151,22 +202,22 @@ class TreeReader:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
+        self._cache: OrderedDict[bytes, Tree] = OrderedDict()
         self._cached = 0
         self._lost: set[bytes] = set()
         self.losses: list[Loss] = []
 
-    def raw(self, name: bytes, where: bytes) -> bytes:
-        """A tree object's content; empty where it cannot be read. `where` is its path, for the loss."""
+    def tree(self, name: bytes, where: bytes) -> Tree:
+        """A tree object; empty where it cannot be read. `where` is its path, for the loss."""
         found = self._cache.get(name)
         if found is not None:
             self._cache.move_to_end(name)
             return found
-        found = self._read(name, where)
+        found = Tree(self._read(name, where))
         self._cache[name] = found
-        self._cached += len(found)
+        self._cached += len(found.data)
         while self._cached > _CACHE_BYTES_MAX and len(self._cache) > 1:
-            self._cached -= len(self._cache.popitem(last=False)[1])
+            self._cached -= len(self._cache.popitem(last=False)[1].data)
         return found
 
     def _read(self, name: bytes, where: bytes) -> bytes:
@@ -195,13 +246,15 @@ class TreeReader:
         Only the parent that is most alike is compared entry by entry: of a merge, one side is often far away. The few
         entries that are left are then looked up in the others.
         """
-        data = self.raw(tree, where)
-        theirs = [self.raw(parent, where) for parent in parents]
+        ours_tree = self.tree(tree, where)
+        data = ours_tree.data
+        theirs_trees = [self.tree(parent, where) for parent in parents]
+        theirs = [other.data for other in theirs_trees]
         try:
             if not theirs:
                 return [(entry, []) for entry in sorted(map(tree_entry, parse_entries(data)))]
             nearest, start, rest = _nearest(data, theirs)
-            ours, old = differing(data, theirs[nearest], start, rest)
+            ours, old = differing(ours_tree, theirs_trees[nearest], start, rest)
         except PermanentError as err:
             self.lose("damaged-object", tree, str(err))
             return []
@@ -236,8 +289,14 @@ def _nearest(data: bytes, others: list[bytes]) -> tuple[int, int, int]:
     return best
 
 
-def introduced(trees: TreeReader, tree: bytes, parents: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """(path, blob id) of every file entry of `tree` that no tree of `parents` has at that path, in Git's order."""
+def introduced(
+    trees: TreeReader, tree: bytes, parents: Sequence[bytes], seen: set[bytes] | None = None
+) -> Iterator[tuple[bytes, bytes]]:
+    """(path, blob id) of every file entry of `tree` that no tree of `parents` has at that path, in Git's order.
+
+    `seen` remembers the directories that were opened, by path: branches that were rebased or cherry-picked introduce the same
+    ones again. With it, what an earlier call with the same set has reported or passed over is left out.
+    """
     if tree in parents:
         return
     stack = [_below(trees, b"", tree, parents)]
@@ -245,7 +304,13 @@ def introduced(trees: TreeReader, tree: bytes, parents: Sequence[bytes]) -> Iter
         for path, entry, against in stack[-1]:
             if not entry.is_tree:
                 yield path, entry.id
-            elif len(stack) >= TREE_DEPTH_MAX:
+                continue
+            if seen is not None:
+                key = entry.id + path
+                if key in seen:
+                    continue
+                seen.add(key)
+            if len(stack) >= TREE_DEPTH_MAX:
                 trees.lose("tree-too-deep", entry.id, f"over {TREE_DEPTH_MAX} levels")
             else:
                 stack.append(_below(trees, path + b"/", entry.id, against))

@@ -42,8 +42,9 @@ def walk_commits(
     places: dict[bytes, dict[bytes, BlobPlace]] = {}
     by_path: list[BlobPlace] = []
     checked: set[bytes] = set()
+    seen: set[bytes] = set()
     for number, commit in enumerate(commits, first):
-        for position, (path, blob) in enumerate(introduced(trees, commit.tree, commit.parents)):
+        for position, (path, blob) in enumerate(introduced(trees, commit.tree, commit.parents, seen)):
             if blob not in checked:
                 checked.add(blob)
                 if not store.has(blob):

@@ -54,13 +54,9 @@ class PackIndex:
         # Names are evenly spread: their second to fourth byte say about where in the bucket one must be.
         if high - low > 4 * _NEAR:
             guess = low + ((high - low) * int.from_bytes(name[1:4], "big") >> 24)
-            near_low, near_high = max(low, guess - _NEAR), min(high - 1, guess + _NEAR)
-            start = base + near_low * stride
-            if data[start : start + NAME_BYTES] <= name:
-                low = near_low
-            start = base + near_high * stride
-            if data[start : start + NAME_BYTES] >= name:
-                high = near_high + 1
+            at = data.find(name, base + max(low, guess - _NEAR) * stride, base + min(high, guess + _NEAR) * stride)
+            if at >= 0 and (at - base) % stride == 0:
+                return (at - base) // stride
         while low < high:
             middle = (low + high) >> 1
             start = base + middle * stride

@@ -54,12 +54,15 @@ class Pack:
         data = self.map
         try:
             byte = data[offset]
-            kind, size, shift, at = byte >> 4 & 7, byte & 15, 4, offset + 1
-            while byte & 0x80:
-                byte = data[at]
-                size |= (byte & 0x7F) << shift
-                shift += 7
-                at += 1
+            at = offset + 1
+            kind, size = byte >> 4 & 7, byte & 15
+            if byte & 0x80:
+                shift = 4
+                while byte & 0x80:
+                    byte = data[at]
+                    size |= (byte & 0x7F) << shift
+                    shift += 7
+                    at += 1
             if kind == OFS_DELTA:
                 byte = data[at]
                 at += 1

@@ -14,7 +14,7 @@ from gossip.connectors.git.packs.index import PackIndex
 from gossip.connectors.git.packs.pack import BLOB, OFS_DELTA, REF_DELTA, Pack
 from gossip.schemas.errors import PermanentError
 
-UNIT_BYTES = 4 * 1024 * 1024
+UNIT_BYTES = 2 * 1024 * 1024
 UNIT_NODES_MAX = 4096
 _UNKNOWN = -1
 _FOREIGN = -2
@@ -119,24 +119,25 @@ def _headers(
     sizes: array[int] = array("Q")
     roots: list[int] = []
     children: dict[int, list[int]] = {}
-    for i in range(len(at) - 1):
+    read, add_parent, add_size = pack.entry, parents.append, sizes.append
+    for i, offset in enumerate(at[:-1]):
         parent = _UNKNOWN
         try:
-            entry = pack.entry(at[i])
+            kind, size, data, base = read(offset)
         except PermanentError as err:
-            found.damaged.append((at[i], str(err)))
-            parents.append(parent)
-            sizes.append(0)
+            found.damaged.append((offset, str(err)))
+            add_parent(parent)
+            add_size(0)
             continue
-        sizes.append(entry.size)
-        if entry.kind == OFS_DELTA:
-            parent = position.get(entry.base, _FOREIGN)
-        elif entry.kind == REF_DELTA:
-            base = index.find(pack.base_name(entry))
-            parent = _FOREIGN if base is None else position[index.offset(base)]
-        elif entry.kind == BLOB:
+        if kind == OFS_DELTA:
+            parent = position.get(base, _FOREIGN)
+        elif kind == REF_DELTA:
+            entry = index.find(pack.map[data - 20 : data])
+            parent = _FOREIGN if entry is None else position[index.offset(entry)]
+        elif kind == BLOB:
             roots.append(i)
-        parents.append(parent)
+        add_parent(parent)
+        add_size(size)
         if parent >= 0:
             children.setdefault(parent, []).append(i)
     return parents, sizes, roots, children
