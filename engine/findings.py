@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from gossip.engine.detect.detector import Detector
 from gossip.engine.detect.match import Match
-from gossip.engine.identity import finding_id, item_id, norm_hash, object_version_id, occurrence_id, secret_hash, tenant_id
+from gossip.engine.identity import (
+    finding_id,
+    item_id,
+    norm_hash,
+    object_version_id,
+    occurrence_id,
+    secret_hash,
+    tenant_id,
+)
 from gossip.engine.redact import preview
 from gossip.schemas.finding import Finding, level_of
 from gossip.schemas.units import Place, Sighting

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bytewax import operators as op
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.operators import KeyedStream
 
 from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import SEGMENT_BYTES
@@ -21,7 +22,7 @@ from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
 from gossip.engine.rules.model import RuleSet
 from gossip.flows.sources import open_source
-from gossip.operators.attribute import attribute
+from gossip.operators.attribute import Incoming, attribute
 from gossip.operators.emit import PARTITION, ResultSink
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
@@ -49,16 +50,19 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     placed = frozenset(target.index for target in targets if target.option("mode") == "history")
     flow = Dataflow("gossip_scan")
     planned = op.input("lanes", flow, LaneSource(worker))
-    split = op.branch("units", planned, lambda item: isinstance(item, ScanUnit))
-    scanned = scan("scan", split.trues, worker)
-    reports = op.filter_map("plans", split.falses, _plan_result)
+    units = op.filter_map("units", planned, lambda item: item if isinstance(item, ScanUnit) else None)
+    plans: Stream[HistoryUnit | PlanReport] = op.filter_map(
+        "plans", planned, lambda item: None if isinstance(item, ScanUnit) else item
+    )
+    scanned = scan("scan", units, worker)
+    reports = op.filter_map("reports", plans, _plan_result)
 
-    to_place = op.merge(
+    to_place: Stream[Incoming] = op.merge(
         "to_place",
-        op.filter("with_history", split.falses, lambda item: item.target in placed),
+        op.filter("with_history", plans, lambda item: item.target in placed),
         op.filter("of_history", scanned, lambda item: item.target in placed),
     )
-    keyed = op.key_on("by_target", to_place, lambda item: str(item.target))
+    keyed: KeyedStream[Incoming] = op.key_on("by_target", to_place, lambda item: str(item.target))
     attributed = attribute("attribute", keyed, worker)
 
     results = op.merge("results", op.map("strip", scanned, _without_sightings), reports, attributed)
@@ -96,8 +100,8 @@ def flow(*paths: str, format: str | None = None, output: str | None = None, **op
 
     `options` are those of `gossip.flows.run.scan_config`. Raises MisuseError for what cannot be scanned.
     """
-    from gossip.flows.run import RunReport, scan_config
     from gossip.connectors.report import open_reporter
+    from gossip.flows.run import RunReport, scan_config
 
     config = scan_config(paths, **options)
     worker = Worker(config, open_source, lambda: build_detector(config))

@@ -189,9 +189,7 @@ def _await_listener(child: _Child, address: str) -> None:
         time.sleep(0.002)
 
 
-def _child_main(
-    number: int, addresses: list[str], make_flow: FlowFactory, pipe: Connection, lifeline: int
-) -> None:
+def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe: Connection, lifeline: int) -> None:
     from bytewax._bytewax import cluster_main
 
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.

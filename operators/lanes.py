@@ -77,5 +77,3 @@ def planned(worker: Worker, target: int) -> Iterator[Planned]:
 
 def _reason(err: Exception) -> str:
     return (err.strerror or str(err)) if isinstance(err, OSError) else str(err)
-
-

@@ -33,7 +33,7 @@ class Worker:
         found = getattr(self._local, "tools", None)
         if found is None:
             found = self._local.tools = Tools(self.config, self._sources, self._detector)
-        return cast(Tools, found)
+        return cast("Tools", found)
 
 
 class Tools:
@@ -65,7 +65,7 @@ class Tools:
 
     def history(self, target: int) -> HistorySource:
         """The source of a target that has a history."""
-        return cast(HistorySource, self.source(target))
+        return cast("HistorySource", self.source(target))
 
     def item(self, target: int) -> bytes:
         """The item id of a target."""

@@ -18,6 +18,8 @@ from gossip.schemas.errors import MisuseError
 
 _SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?([^/:]+):(?!//)(.*)$")
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*)://(?:[^/@]*@)?([^/]*)/*(.*)$", re.IGNORECASE)
+
+
 class Repository:
     """One repository on this machine, read only."""
 
@@ -38,17 +40,20 @@ class Repository:
         self._refuse_unreadable()
 
     def _refuse_unreadable(self) -> None:
-        try:
-            wanted = self.git.config["extensions.objectformat"]
-        except KeyError:
-            wanted = "sha1"
+        wanted = self._setting("extensions.objectformat") or "sha1"
         if wanted.lower() != "sha1":
             raise MisuseError(f"{self.name}: object format {wanted} is not supported, only sha1")
 
     @property
     def workdir(self) -> bytes | None:
         """The checkout's root, None for a bare repository."""
-        return None if self.git.workdir is None else os.fsencode(self.git.workdir)
+        return None if self.git.is_bare else os.fsencode(self.git.workdir)
+
+    def _setting(self, key: str) -> str | None:
+        try:
+            return self.git.config[key]
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
 
     def store(self) -> ObjectStore:
         """All objects of the repository."""
@@ -56,9 +61,8 @@ class Repository:
 
     def identity(self) -> bytes:
         """What names this repository wherever it is cloned: its origin without credentials; else its real path."""
-        try:
-            url = self.git.config["remote.origin.url"]
-        except KeyError:
+        url = self._setting("remote.origin.url")
+        if not url:
             return os.fsencode(self.common.resolve())
         return normal_url(url).encode("utf-8", "surrogateescape")
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 from gossip.connectors.files.reading import open_file
 from gossip.connectors.files.source import batched
@@ -26,7 +27,7 @@ from gossip.connectors.git.packs.reader import UnitReader
 from gossip.connectors.git.repository import Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, PlannedCommit, walk_commits
+from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
 from gossip.engine.decode.policy import is_binary
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
@@ -275,10 +276,8 @@ class GitSource:
 
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
-        first, commits, blobs = unit.history.payload  # type: ignore[misc]
-        return walk_commits(
-            self._store, self._target.index, (first, commits, blobs), unit.wanted, self._place, path_wanted
-        )
+        history = cast(History, unit.history.payload)
+        return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
 
 
 def blob_document(

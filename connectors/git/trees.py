@@ -98,9 +98,7 @@ def parse_entries(data: bytes) -> list[bytes]:
     return entries
 
 
-def differing(
-    new: Tree, old: Tree, start: int, rest: int
-) -> tuple[list[bytes], list[bytes]]:
+def differing(new: Tree, old: Tree, start: int, rest: int) -> tuple[list[bytes], list[bytes]]:
     """Raw entries of two tree objects, less those of their common beginning (`start` bytes) and end (`rest` bytes).
 
     Exact, not a guess at where entries begin: the common beginning is parsed from a known boundary, and the common end is
@@ -117,9 +115,7 @@ def differing(
     return only_new, only_old
 
 
-def _aligned(
-    new: bytes, old: bytes, at: tuple[int, int, int], only_new: list[bytes], only_old: list[bytes]
-) -> int:
+def _aligned(new: bytes, old: bytes, at: tuple[int, int, int], only_new: list[bytes], only_old: list[bytes]) -> int:
     """Parse on until both sides stand at a boundary at the same distance from the end; the place in `new`."""
     at_new, at_old, rest = at
     while True:
@@ -238,9 +234,7 @@ class TreeReader:
             self._lost.add(name)
             self.losses.append(Loss(kind, name.hex(), detail))
 
-    def changes(
-        self, tree: bytes, parents: Sequence[bytes], where: bytes
-    ) -> list[tuple[TreeEntry, list[bytes]]]:
+    def changes(self, tree: bytes, parents: Sequence[bytes], where: bytes) -> list[tuple[TreeEntry, list[bytes]]]:
         """(entry, the parents' directories of that name) of the entries that no parent has, in Git's order.
 
         Only the parent that is most alike is compared entry by entry: of a merge, one side is often far away. The few

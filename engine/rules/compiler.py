@@ -27,7 +27,8 @@ PROGRAM_FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One expression of the database. A match of rule `rule` that holds a hit ending at e lies within
-    [e - back, e + ahead]."""
+    [e - back, e + ahead].
+    """
 
     rule: int
     back: int
@@ -88,9 +89,7 @@ def compile_rules(rule_set: RuleSet) -> Program:
             msg = "Vectorscan refuses the rules together although it accepts each of them"
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
-    plans = [
-        RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)
-    ]
+    plans = [RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)]
     return Program(tuple(plans), tuple(one.probe for one in found), database)
 
 

@@ -134,5 +134,3 @@ def _unique(rules: list[Rule], where: str) -> tuple[Rule, ...]:
             raise MisuseError(f"{where}: rule {rule.id!r}: the id is used twice")
         seen.add(rule.id)
     return tuple(rules)
-
-

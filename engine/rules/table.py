@@ -130,11 +130,11 @@ class Reader:
             raise reader.error("regexTarget", "must be secret, match or line")
         allowlist = Allowlist(
             description=reader.text("description"),
-            condition=cast(Condition, condition),
+            condition=cast("Condition", condition),
             commits=tuple(commit.lower() for commit in reader.texts("commits", allow_empty=False)),
             paths=reader.texts("paths"),
             regexes=reader.texts("regexes"),
-            regex_target=cast(RegexTarget, target),
+            regex_target=cast("RegexTarget", target),
             stopwords=tuple(word.lower() for word in reader.texts("stopwords", allow_empty=False)),
             target_rules=reader.texts("targetRules"),
         )

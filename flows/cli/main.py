@@ -61,7 +61,7 @@ def main() -> None:
         fail(err, EXIT_MISUSE, debug=debug)
     except GossipError as err:
         fail(err, EXIT_INTERNAL, debug=debug)
-    except Exception as err:  # noqa: BLE001 - the last resort; its text may quote input, so only its kind is shown
+    except Exception as err:
         if debug:
             raise
         fail(f"internal failure: {type(err).__name__}; run again with --debug for where", EXIT_INTERNAL)

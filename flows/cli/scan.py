@@ -12,7 +12,9 @@ from gossip.flows.cli.options import ScanOptions
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes; default: one a CPU, one for small input.")
-@click.option("-f", "--format", "fmt", help="Format of stdout: text (default on a terminal), jsonl, json, sarif, csv, junit.")
+@click.option(
+    "-f", "--format", "fmt", help="Format of stdout: text (default on a terminal), jsonl, json, sarif, csv, junit."
+)
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE, format by extension.")
 @click.option("--staged", is_flag=True, help="Git: what the index adds to HEAD.")
 @click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dulwich._pack import apply_delta
 
@@ -15,6 +15,8 @@ try:
     from isal import isal_zlib as zlib
 except ImportError:  # no wheel for this platform: correct, only slower
     import zlib  # type: ignore[no-redef]
+
+_InflateError = cast("type[Exception]", zlib.error)  # the stub says that it is an instance
 
 COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 TRAILER_BYTES = 20
@@ -88,7 +90,7 @@ class Pack:
         """The entry's data; `end` is where the next entry begins. Raises PermanentError if it is damaged."""
         try:
             data: bytes = zlib.decompressobj().decompress(self._view[entry.data : end])
-        except zlib.error as err:
+        except _InflateError as err:
             raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
         if len(data) != entry.size:
             raise PermanentError(f"pack {self.path.name}: {len(data)} bytes at {entry.data}, {entry.size} announced")
@@ -107,7 +109,7 @@ class Pack:
                     break
                 total += len(piece)
                 yield piece
-        except zlib.error as err:
+        except _InflateError as err:
             raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
         if total != entry.size:
             raise PermanentError(f"pack {self.path.name}: {total} bytes at {entry.data}, {entry.size} announced")
