@@ -195,7 +195,6 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _step_back()
     threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
     try:
         cluster_main(make_flow(lambda: PipeWriter(pipe)), addresses, number)
@@ -206,16 +205,6 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
         os._exit(1)
     # Skips the runtime's own threads, which have nothing left to do and may not end by themselves.
     os._exit(0)
-
-
-def _step_back() -> None:
-    """Let this thread run only when a processor is idle.
-
-    The runtime scans on threads of its own, while this one wakes a thousand times a second to look for signals and takes the
-    interpreter's lock each time: that cost 0.6 of 9.5 CPU seconds. New threads do not inherit it.
-    """
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 def _exit_with_parent(lifeline: int) -> None:
