@@ -107,7 +107,8 @@ def run_cluster(
         try:
             for number in range(processes):
                 children.append(_start(number, addresses, make_flow, lifeline, children))
-                _await_listener(children[-1], addresses[number])
+                if number < processes - 1:  # the last one connects to all others, and nobody to it
+                    _await_listener(children[-1], addresses[number])
             started()
             _follow(children, on_result)
         finally:
