@@ -33,19 +33,21 @@ def open_file(full: bytes, path: bytes, *, follow: bool = False) -> Iterator[Ope
         yield Skip("symlink", path) if err.errno == errno.ELOOP else _unreadable(name, err)
         return
     try:
-        if not follow and not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        regular = stat.S_ISREG(status.st_mode)
+        if not follow and not regular:
             yield Skip("special", path)
             return
-        yield from open_handle(handle, path)
+        yield from open_handle(handle, path, status.st_size if regular else None)
     finally:
         os.close(handle)
 
 
-def open_handle(handle: int, path: bytes) -> Iterator[Opened]:
-    """The document behind an open handle, under the name `path`."""
+def open_handle(handle: int, path: bytes, size: int | None = None) -> Iterator[Opened]:
+    """The document behind an open handle, under the name `path`. `size` is a regular file's, if it is known."""
     name = display_path(path)
     try:
-        first = _read_full(handle)
+        first = _read_full(handle) if size is None or size >= CHUNK_BYTES else _read_small(handle, size)
     except OSError as err:
         yield _unreadable(name, err)
         return
@@ -62,14 +64,19 @@ def _unreadable(name: str, err: OSError) -> Loss:
     return Loss("unreadable", name, err.strerror or str(err))
 
 
-def _read_full(handle: int) -> bytes:
-    """Up to CHUNK_BYTES. A pipe gives less at a time than is still to come, so it is asked until full or at its end."""
+def _read_full(handle: int, wanted: int = CHUNK_BYTES) -> bytes:
+    """Up to `wanted` bytes. A pipe gives less at a time than is still to come, so it is asked until full or at its end."""
     parts = []
-    wanted = CHUNK_BYTES
     while wanted and (part := os.read(handle, wanted)):
         parts.append(part)
         wanted -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _read_small(handle: int, size: int) -> bytes:
+    """A regular file of a known size in one call, with a buffer of its size; more calls only if that was wrong."""
+    first = os.read(handle, size + 1)
+    return first if len(first) == size else first + _read_full(handle, CHUNK_BYTES - len(first))
 
 
 class Content:
