@@ -36,7 +36,8 @@ _END_SECONDS = 5.0
 _LISTEN_SECONDS = 2.0
 _LOOPBACK = "127.0.0.1"
 
-FlowFactory = Callable[[Callable[[], ResultWriter]], Dataflow]
+FlowFactory = Callable[[Callable[[], ResultWriter], int], Dataflow]
+"""Makes the flow, given a factory of result writers and the number of the process it is for."""
 
 
 class ClusterError(GossipError):
@@ -198,7 +199,7 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
     try:
-        cluster_main(make_flow(lambda: PipeWriter(pipe)), addresses, number)
+        cluster_main(make_flow(lambda: PipeWriter(pipe), number), addresses, number)
         pipe.send(("end", None))
     except BaseException as err:  # noqa: BLE001 - reported to the parent, whatever it is
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.finding import Finding
@@ -47,8 +48,9 @@ def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream
     flat = op.map("unkey", collected, lambda pair: pair[1])
     walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkUnit) else None)
     gathered = op.filter_map("gathered", flat, lambda item: item if isinstance(item, Gathered) else None)
-    spread = op.redistribute("spread", walks)
-    walked = op.flat_map_batch("walk", spread, lambda units: [walk_unit(worker.tools, unit) for unit in units])
+    walked = spread_map(
+        "walk", walks, lambda unit: walk_unit(worker.tools, unit), worker.walk_balance, lambda _unit: 1.0
+    )
     merged: Stream[Gathered | WalkResult] = op.merge("merge", gathered, walked)
     keyed = op.key_on("key", merged, lambda item: str(item.target))
     resolved = op.stateful_batch("resolve", keyed, lambda _state: ResolveLogic(worker))

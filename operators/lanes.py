@@ -7,6 +7,7 @@ from itertools import islice
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from gossip.operators.spread import Stopwatch
 from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.summary import Loss
@@ -15,6 +16,9 @@ from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
 LANES_MAX = 64
 BATCH_UNITS = 4
 """Few, so that units reach the other workers while planning goes on."""
+
+SCAN_BYTES_PER_SECOND = 250e6
+"""About what a worker scans while another one plans; it only decides how evenly units are spread."""
 
 Planned = ScanUnit | HistoryUnit | PlanReport
 
@@ -51,7 +55,8 @@ class LanePartition(StatefulSourcePartition[Planned, None]):
 
     def next_batch(self) -> list[Planned]:
         """A few units. Raises StopIteration after the last target."""
-        batch = list(islice(self._items, BATCH_UNITS))
+        with Stopwatch(self._worker.balance, SCAN_BYTES_PER_SECOND):
+            batch = list(islice(self._items, BATCH_UNITS))
         if not batch:
             raise StopIteration
         return batch

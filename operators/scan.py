@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 
 from gossip.engine.detect.match import Match
+from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.protocols import Document, Skip
@@ -21,8 +21,7 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 
     The units are spread over all workers first.
     """
-    spread = op.redistribute("spread", up)
-    return op.flat_map_batch("scan", spread, lambda units: [scan_unit(worker.tools, unit) for unit in units])
+    return spread_map("units", up, lambda unit: scan_unit(worker.tools, unit), worker.balance, lambda unit: unit.bytes)
 
 
 def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:

@@ -9,6 +9,7 @@ from typing import cast
 
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.finding import Finding
 from gossip.schemas.protocols import HistorySource, Source, SourceFactory
@@ -23,9 +24,17 @@ class Worker:
 
     def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
         self.config = config
+        self.balance: Balance | None = None
+        """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
+        self.walk_balance: Balance | None = None
         self._sources = sources
         self._detector = detector
         self._local = threading.local()
+
+    def in_cluster(self, processes: int, number: int) -> None:
+        """Say which process of how many this one is, each with one worker."""
+        self.balance = Balance(processes, number)
+        self.walk_balance = Balance(processes, number)
 
     @property
     def tools(self) -> Tools:

@@ -9,7 +9,7 @@ from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.schemas.units import BlobPlace, Place, WalkResult
 
-COMMITS_PER_UNIT = 1024
+COMMITS_PER_UNIT = 512
 PLACES_PER_BLOB_MAX = 16
 """Distinct paths of one blob that a unit reports, earliest first: path allowlists may reject the first ones."""
 

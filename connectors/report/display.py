@@ -55,10 +55,14 @@ def _json_escape(match: re.Match[str]) -> str:
     return "\\" + _escape(char) if _SURROGATE.match(char) else f"\\u{ord(char):04x}"
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+"""Made once: `json.dumps` makes one for every call that is not all defaults."""
+
+
 def json_utf8(value: Any) -> bytes:
     r"""`value` as compact JSON in one line of UTF-8, without the line end. Readers get the same text back.
 
     Exception: a surrogate arrives as its display form (`\xNN`), since it is no text.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(value)
     return _JSON_UNSAFE.sub(_json_escape, text).encode()

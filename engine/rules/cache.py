@@ -42,9 +42,7 @@ def _key(rule_set: RuleSet) -> bytes:
     # Order matters here, unlike in the rules' digest: a program names rules by their index.
     fingerprints = b"".join(rule.fingerprint for rule in rule_set.rules)
     shared = repr([allowlist.canonical() for allowlist in rule_set.allowlists]).encode()
-    machine = (
-        f"{PROGRAM_FORMAT} {getattr(hyperscan, '__version__', '')} {platform.machine()}".encode()
-    )
+    machine = f"{PROGRAM_FORMAT} {getattr(hyperscan, '__version__', '')} {platform.machine()}".encode()
     return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared))
 
 

@@ -14,10 +14,15 @@ from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bytewax.dataflow import Dataflow
+
     from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.run import Reporter
     from gossip.schemas.config import ScanConfig
+    from gossip.schemas.protocols import ResultWriter
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
@@ -139,7 +144,12 @@ def _execute(
     processes = options.jobs or _processes(config)
     if processes > 1 and supported() and not any(target.kind == "stdin" for target in config.targets):
         started = (lambda: None) if bar is None else bar.start
-        run_cluster(processes, lambda writer: build_flow(worker, writer), report.write, started)
+
+        def make_flow(writer: Callable[[], ResultWriter], number: int) -> Dataflow:
+            worker.in_cluster(processes, number)
+            return build_flow(worker, writer)
+
+        run_cluster(processes, make_flow, report.write, started)
         return
     if bar is not None:
         bar.start()
