@@ -34,6 +34,7 @@ _PORTS = range(10240, 32000)
 """Below the range from which systems hand out ports of their own accord."""
 _END_SECONDS = 5.0
 _LISTEN_SECONDS = 2.0
+_SWITCH_SECONDS = 0.25
 _LOOPBACK = "127.0.0.1"
 
 FlowFactory = Callable[[Callable[[], ResultWriter], int], Dataflow]
@@ -197,6 +198,9 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # The runtime scans on a thread of its own, while this one wakes every millisecond to look for signals. Let it wait for
+    # the interpreter's lock until the scan gives it up by itself, which it does often enough.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
     try:
         cluster_main(make_flow(lambda: PipeWriter(pipe), number), addresses, number)

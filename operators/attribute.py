@@ -29,6 +29,8 @@ from gossip.schemas.units import (
     WalkUnit,
 )
 
+FINDINGS_PER_RESULT = 256
+
 Incoming = HistoryUnit | PlanReport | UnitResult
 
 
@@ -121,7 +123,8 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
                 self._walks.append(value)
         if self._gathered is None or len(self._walks) < self._gathered.histories:
             return (), StatefulBatchLogic.RETAIN
-        return [resolve(self._worker.tools, self._gathered, self._walks)], StatefulBatchLogic.DISCARD
+        result = resolve(self._worker.tools, self._gathered, self._walks)
+        return sliced(result), StatefulBatchLogic.DISCARD
 
     def snapshot(self) -> None:
         """Nothing to resume from."""
@@ -149,6 +152,13 @@ def resolve(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> UnitRe
     result.losses = sorted({(x.kind, x.where): x for w in walks for x in w.losses}.values(), key=lambda x: x.where)
     result.suppressed = tools.detector.suppressed - before
     return result
+
+
+def sliced(result: UnitResult) -> list[UnitResult]:
+    """The same in smaller parts: the first findings are written while the last ones still travel."""
+    findings, result.findings = result.findings, []
+    starts = range(0, len(findings), FINDINGS_PER_RESULT)
+    return [result, *(UnitResult(result.target, findings[at : at + FINDINGS_PER_RESULT]) for at in starts)]
 
 
 def _by_path(tools: Tools, target: int, walks: list[WalkResult]) -> list[Finding]:

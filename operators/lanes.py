@@ -14,10 +14,10 @@ from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
 
 LANES_MAX = 64
-BATCH_UNITS = 4
+BATCH_UNITS = 8
 """Few, so that units reach the other workers while planning goes on."""
 
-SCAN_BYTES_PER_SECOND = 250e6
+SCAN_BYTES_PER_SECOND = 150e6
 """About what a worker scans while another one plans; it only decides how evenly units are spread."""
 
 Planned = ScanUnit | HistoryUnit | PlanReport

@@ -84,8 +84,9 @@ class Balance:
         return self._keys[worker]
 
     def busy(self, cost: float) -> None:
-        """This worker did something else that is worth `cost`."""
-        self._given[self._me] += cost
+        """This worker did something else that is worth `cost`, while the others had work."""
+        if any(self._given):
+            self._given[self._me] += cost
 
 
 class Stopwatch:

@@ -69,6 +69,10 @@ class Finding:
     secret: str | None = None
     """The secret itself, only with `--show-secrets`."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The dataclass's own way asks for the list of fields on both sides, for every finding.
+        return Finding, tuple(getattr(self, name) for name in (*FINDING_FIELDS, "secret"))
+
     def to_record(self) -> dict[str, Any]:
         """A flat mapping in the documented field order, led by `type`; `secret` only where it is set."""
         record: dict[str, Any] = {"type": "finding"}

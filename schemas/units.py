@@ -1,9 +1,13 @@
-"""What travels through the dataflow: descriptors and results, never content. All of it can be pickled."""
+"""What travels through the dataflow: descriptors and results, never content. All of it can be pickled.
+
+What travels by the thousand is a named tuple: it is pickled several times faster than a dataclass with slots.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gossip.schemas.finding import Finding
 from gossip.schemas.summary import Loss
@@ -69,8 +73,7 @@ class PlanReport:
     skipped: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a document lies. `path` is raw bytes, relative to its target."""
 
     path: bytes
@@ -80,8 +83,7 @@ class Place:
     date: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A match whose document has no place yet. Holds no secret bytes unless the user asked to see secrets."""
 
     rule: int
@@ -99,8 +101,7 @@ class Sighting:
     secret: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
+class BlobPlace(NamedTuple):
     """A place of a wanted blob: `order` ascends with the history, then with the tree."""
 
     blob: bytes
