@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gossip.engine.detect.detector import Detector
-from gossip.engine.detect.match import Match
+from typing import TYPE_CHECKING
+
 from gossip.engine.identity import (
     finding_id,
     item_id,
@@ -16,6 +16,10 @@ from gossip.engine.identity import (
 from gossip.engine.redact import preview
 from gossip.schemas.finding import Finding, level_of
 from gossip.schemas.units import Place, Sighting
+
+if TYPE_CHECKING:
+    from gossip.engine.detect.detector import Detector
+    from gossip.engine.detect.match import Match
 
 _LOCATOR = b"."
 """A target is one item: a finding keeps its identity when the secret moves to another file of it."""

@@ -1,23 +1,27 @@
 """The identity spine: domain-separated BLAKE3 ids of items, versions, rules, secrets, findings and occurrences.
 
 Every derivation but one runs BLAKE3 in derive-key mode with its tag as the context. `secret_hash` alone is keyed, with
-the tenant's key, and takes its tag as leading data. Variable byte strings carry a u64 little-endian length prefix; fixed
+the tenant's key, and takes its tag as leading data. Variable byte strings carry a u64 little-endian length prefix;
+fixed
 32-byte values go in raw; integers are u64 little-endian. Golden vectors in the tests pin every derivation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TAG_ITEM = "gossip/item-id/v1"
 TAG_OBJECT_VERSION = "gossip/object-version/v1"
 TAG_RULE = "gossip/rule/v1"
 TAG_RULES_DIGEST = "gossip/rules-digest/v1"
 TAG_POLICY = "gossip/policy-hash/v2"
-TAG_SECRET = "gossip/secret-hash/v1"  # noqa: S105 - a domain tag, not a secret
+TAG_SECRET = "gossip/secret-hash/v1"  # noqa: S105 - a domain tag
 TAG_FINDING = "gossip/finding/v1"
 TAG_OCCURRENCE = "gossip/occurrence/v1"
 TAG_OVID = "gossip/persistence/v1/ovid"
@@ -78,7 +82,9 @@ def u64(value: int) -> bytes:
 
 
 def connector_tag(name: str) -> bytes:
-    """The 8-byte connector tag of a short printable ASCII name, padded with NUL. ValueError says which byte is wrong."""
+    """The 8-byte connector tag of a short printable ASCII name, padded with NUL. ValueError says which byte is
+    wrong.
+    """
     raw = name.encode("ascii", "replace")
     if not 0 < len(raw) <= CONNECTOR_TAG_BYTES:
         msg = f"connector tag of {len(raw)} bytes: give 1 to {CONNECTOR_TAG_BYTES}"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import gossip
 from gossip.engine.identity import HASH_BYTES, derive
-from gossip.engine.rules.model import RuleSet
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.errors import MisuseError
-from gossip.schemas.finding import Finding
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import Target, UnitResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gossip.engine.rules.model import RuleSet
+    from gossip.schemas.finding import Finding
 
 TAG_OPEN_KEY = "gossip/open-tenant-key/v1"
 STDIN = "-"
@@ -102,13 +105,13 @@ class RunReport:
         for reporter in self._reporters:
             try:
                 reporter.close(self.summary)
-            except Exception as err:  # noqa: BLE001 - raised below, after the other outputs
+            except Exception as err:
                 failure = failure or err
         if failure is not None:
             raise failure
 
 
-def scan_config(
+def scan_config(  # noqa: PLR0913 - one keyword for each option
     paths: Iterable[str],
     *,
     mode: str = "history",
@@ -164,7 +167,8 @@ def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target
 def open_tenant_key() -> bytes:
     """The key of runs that were given none.
 
-    It is the same everywhere and no secret: ids then agree between machines, as CI needs, but whoever reads a report can
+    It is the same everywhere and no secret: ids then agree between machines, as CI needs, but whoever reads a report
+    can
     test guesses of a short password against its hash. Give a key of your own where that matters.
     """
     return derive(TAG_OPEN_KEY)

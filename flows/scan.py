@@ -3,33 +3,38 @@
     lanes -> units -> redistribute -> open, decode, detect -> results -> sink
       \\-> history, plan ----------------------> attribute --/
 
-Run it by `gossip scan`, or, as any Bytewax flow, by `python -m bytewax.run "gossip.flows.scan:flow('PATH', format='jsonl')"`.
+Run it by `gossip scan`, or, as any Bytewax flow, by `python -m bytewax.run "gossip.flows.scan:flow('PATH',
+format='jsonl')"`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bytewax import operators as op
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.operators import KeyedStream
 
 from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
-from gossip.engine.rules.model import RuleSet
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
 from gossip.operators.emit import PARTITION, ResultSink
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
 from gossip.operators.worker import Worker
-from gossip.schemas.config import ScanConfig
-from gossip.schemas.protocols import ResultWriter
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bytewax.operators import KeyedStream
+
+    from gossip.engine.rules.model import RuleSet
+    from gossip.schemas.config import ScanConfig
+    from gossip.schemas.protocols import ResultWriter
 
 
 def load_rules(config: ScanConfig) -> RuleSet:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from gossip.schemas.protocols import Source
-from gossip.schemas.units import Target
+if TYPE_CHECKING:
+    from gossip.schemas.protocols import Source
+    from gossip.schemas.units import Target
 
 SOURCES = MappingProxyType(
     {

@@ -1,7 +1,9 @@
 """A local cluster: the flow on N processes of this machine, watched by the one that started them.
 
-The children are forked after rules and detector were built, so they start in milliseconds and share that memory. Each has
-a pipe on which it reports: results (from the one that owns the results partition), its error, or its regular end. All of
+The children are forked after rules and detector were built, so they start in milliseconds and share that memory. Each
+has
+a pipe on which it reports: results (from the one that owns the results partition), its error, or its regular end. All
+of
 them also hold the reading end of one pipe that nobody writes to: when the parent is gone, however it ended, that pipe
 closes and they exit. When one child dies the others would panic or wait for ever, so the parent ends all of them.
 """
@@ -21,14 +23,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from bytewax.dataflow import Dataflow
 
 from gossip.schemas.errors import GossipError
 from gossip.schemas.protocols import ResultWriter
-from gossip.schemas.units import UnitResult
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from gossip.schemas.units import UnitResult
 
 _PORTS = range(10240, 32000)
 """Below the range from which systems hand out ports of their own accord."""
@@ -45,7 +50,7 @@ class ClusterError(GossipError):
     """A process of the cluster failed. The text is that process's own error."""
 
 
-class Interrupted(Exception):  # noqa: N818 - a request, not an error
+class Interrupted(Exception):
     """A signal asked the run to stop."""
 
     def __init__(self, number: int) -> None:
@@ -76,7 +81,9 @@ class PipeWriter:
 
 
 def run_single(flow: Dataflow) -> None:
-    """Run the flow in this process. Raises what its code raised, without the runtime's wrapping; Interrupted on signals."""
+    """Run the flow in this process. Raises what its code raised, without the runtime's wrapping; Interrupted on
+    signals.
+    """
     from bytewax._bytewax import run_main
 
     with _signals():
@@ -99,7 +106,8 @@ def run_cluster(
 
     `started` is called once the children run: threads of the caller must not exist before, or they would not survive.
 
-    Returns when all of them ended well. Raises ClusterError with the error of the first child that failed, Interrupted on
+    Returns when all of them ended well. Raises ClusterError with the error of the first child that failed,
+    Interrupted on
     SIGINT and SIGTERM, and whatever `on_result` raises; in each case no child is left.
     """
     addresses = [f"{_LOOPBACK}:{port}" for port in free_ports(processes)]
@@ -177,7 +185,8 @@ def _start(
 def _await_listener(child: _Child, address: str) -> None:
     """Wait until a child listens: one that comes too early to its predecessors sleeps a whole second before it retries.
 
-    A test connection would be taken for a worker. But an address on which somebody listens cannot be bound, while one that
+    A test connection would be taken for a worker. But an address on which somebody listens cannot be bound, while one
+    that
     is only bound by two sockets that allow it can.
     """
     host, _, port = address.rpartition(":")
@@ -198,14 +207,15 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # The runtime scans on a thread of its own, while this one wakes every millisecond to look for signals. Let it wait for
+    # The runtime scans on a thread of its own, while this one wakes every millisecond to look for signals. Let it
+    # wait for
     # the interpreter's lock until the scan gives it up by itself, which it does often enough.
     sys.setswitchinterval(_SWITCH_SECONDS)
     threading.Thread(target=_exit_with_parent, args=(lifeline,), daemon=True).start()
     try:
         cluster_main(make_flow(lambda: PipeWriter(pipe), number), addresses, number)
         pipe.send(("end", None))
-    except BaseException as err:  # noqa: BLE001 - reported to the parent, whatever it is
+    except BaseException as err:
         with contextlib.suppress(OSError):
             pipe.send(("error", describe(err)))
         os._exit(1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from gossip.schemas.protocols import ResultWriter
 from gossip.schemas.units import UnitResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gossip.schemas.protocols import ResultWriter
 
 PARTITION = "results"
 
@@ -25,11 +29,11 @@ class ResultSink(FixedPartitionedSink[UnitResult, None]):
         """The one partition."""
         return [PARTITION]
 
-    def part_fn(self, item_key: str) -> int:  # noqa: ARG002 - there is one partition
+    def part_fn(self, item_key: str) -> int:
         """Everything goes there."""
         return 0
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> ResultPartition:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> ResultPartition:
         """The partition with its writer."""
         return ResultPartition(self._writer())
 

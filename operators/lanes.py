@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from gossip.operators.spread import Stopwatch
-from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.operators.worker import Worker
 
 LANES_MAX = 64
 BATCH_UNITS = 8
@@ -36,7 +40,7 @@ class LaneSource(FixedPartitionedSource[Planned, None]):
         """As many lanes as targets, up to LANES_MAX."""
         return [f"lane-{n:02d}" for n in range(min(LANES_MAX, len(self._worker.config.targets)))]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> LanePartition:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> LanePartition:
         """The lane of one partition."""
         return LanePartition(self._worker, int(for_part.removeprefix("lane-")))
 

@@ -3,18 +3,21 @@
 `redistribute` deals items out at random: of 36 units of a third of a second, one of two workers often gets 21 and the
 other waits. Where the number of workers is known, each item goes to the worker that was given the least so far. Bytewax
 has no operator for that, but it routes keyed items by a hash of their key that is the same in every process; so each
-worker has a key that leads to it. Should a later version route differently, work is spread less evenly, and nothing else.
+worker has a key that leads to it. Should a later version route differently, work is spread less evenly, and nothing
+else.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import StatefulBatchLogic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 X = TypeVar("X")
 Y = TypeVar("Y")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gossip.schemas.units import Target
+if TYPE_CHECKING:
+    from gossip.schemas.units import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,12 @@ class RetryableError(GossipError):
 
 
 class PermanentError(GossipError):
-    """The same call will fail again on the same input: a damaged object, a denied permission, a format we cannot read."""
+    """The same call will fail again on the same input: a damaged object, a denied permission, a format we cannot
+    read.
+    """
 
 
 class MisuseError(GossipError):
-    """The caller asked for something that cannot be done: a wrong option, a bad rule file, no such path. Exit code 2."""
+    """The caller asked for something that cannot be done: a wrong option, a bad rule file, no such path. Exit code
+    2.
+    """

@@ -21,7 +21,8 @@ def level_of(confidence: int) -> Level:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One occurrence of one secret. No field but `secret` ever holds secret bytes, and `secret` is None unless asked for.
+    """One occurrence of one secret. No field but `secret` ever holds secret bytes, and `secret` is None unless asked
+    for.
 
     Offsets are bytes in the scanned object, half-open. Lines and columns are 1-based; columns count bytes; `end_column`
     is the column after the last byte of the secret, in `end_line`.

@@ -52,6 +52,7 @@ class Summary:
 
     @property
     def status(self) -> Literal["complete", "incomplete"]:
+        """Incomplete with any loss."""
         return "incomplete" if self.losses else "complete"
 
     def add_losses(self, losses: list[Loss]) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gossip.schemas.finding import Finding
-from gossip.schemas.summary import Loss
+if TYPE_CHECKING:
+    from gossip.schemas.finding import Finding
+    from gossip.schemas.summary import Loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -15,6 +15,9 @@ from gossip.schemas.errors import PermanentError
 from gossip.schemas.protocols import Document, Opened, Skip
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK_BYTES = 1 << 20
 """Content is read in pieces of this size; a smaller file is one piece."""
@@ -65,7 +68,9 @@ def _unreadable(name: str, err: OSError) -> Loss:
 
 
 def _read_full(handle: int, wanted: int = CHUNK_BYTES) -> bytes:
-    """Up to `wanted` bytes. A pipe gives less at a time than is still to come, so it is asked until full or at its end."""
+    """Up to `wanted` bytes. A pipe gives less at a time than is still to come, so it is asked until full or at its
+    end.
+    """
     parts = []
     while wanted and (part := os.read(handle, wanted)):
         parts.append(part)

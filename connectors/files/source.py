@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gossip.connectors.files.ignore import IgnoreRules
 from gossip.connectors.files.reading import open_file
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError
-from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.schemas.protocols import Opened
 
 UNIT_BYTES = 4 * 1024 * 1024
 UNIT_FILES_MAX = 512

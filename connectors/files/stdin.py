@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gossip.connectors.files.reading import open_handle
-from gossip.schemas.protocols import Opened
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.schemas.protocols import Opened
 
 _HANDLE = 0
 _PATH = b"-"
@@ -30,6 +34,6 @@ class StdinSource:
         yield ScanUnit(self._index, "stdin", None)
         yield PlanReport(self._index, 1, 0, 0)
 
-    def open(self, unit: ScanUnit) -> Iterator[Opened]:  # noqa: ARG002 - there is one
+    def open(self, unit: ScanUnit) -> Iterator[Opened]:
         """The one document."""
         yield from open_handle(_HANDLE, _PATH)

@@ -1,6 +1,7 @@
 """The commit graph of a repository, read once: which commits, in which order, with which trees.
 
-Order: ancestors first; among commits whose parents are all placed, the oldest committer time first, then the smallest id.
+Order: ancestors first; among commits whose parents are all placed, the oldest committer time first, then the smallest
+id.
 So "the first commit that introduced a blob" does not depend on how the repository is packed.
 """
 
@@ -8,14 +9,17 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE
 from gossip.connectors.git.store import MissingObjectError, ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _COMMITTER = re.compile(rb"^committer .*?(-?\d+) [+-]\d{4}$", re.MULTILINE)
 _AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)> (-?\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, FileMode, Option
@@ -15,6 +15,9 @@ from gossip.connectors.git.history import parse_commit
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.schemas.errors import MisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?([^/:]+):(?!//)(.*)$")
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*)://(?:[^/@]*@)?([^/]*)/*(.*)$", re.IGNORECASE)

@@ -5,18 +5,19 @@ since     the blobs that commits introduce which are not reachable from a revisi
 staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
-In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs with
-findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it falls.
+In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
+with
+findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it
+falls.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from gossip.connectors.files.reading import open_file
 from gossip.connectors.files.source import batched
@@ -34,6 +35,9 @@ from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Document, Opened, Skip
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 OBJECTS_PER_UNIT = 256
 UNITS_BEFORE_HISTORY = 64
@@ -276,7 +280,7 @@ class GitSource:
 
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
-        history = cast(History, unit.history.payload)
+        history = cast("History", unit.history.payload)
         return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gossip.connectors.git.packs.index import PackIndex
 from gossip.connectors.git.packs.pack import BLOB, COMMIT, OFS_DELTA, REF_DELTA, TAG, TREE, Pack
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 ALTERNATES_DEPTH_MAX = 5
@@ -85,7 +88,7 @@ class ObjectStore:
         for path in sorted((folder / "pack").glob("pack-*.pack")):
             file = PackFile(path)
             try:
-                file.index  # noqa: B018 - opened here so that a damaged one is reported once
+                file.index  # noqa: B018 - opened here, so that a damaged one is reported once
                 file.pack  # noqa: B018
             except (PermanentError, OSError) as err:
                 self.losses.append(Loss("damaged-object", str(path), str(err)))

@@ -1,10 +1,12 @@
 """What commits introduce: entries of a commit's tree that none of its parents has at the same path.
 
-The first commit, in history order, that holds a blob cannot have a parent that holds it. So to place a blob it is enough
+The first commit, in history order, that holds a blob cannot have a parent that holds it. So to place a blob it is
+enough
 to look, for every commit, at the entries that differ from every parent's; identical subtrees are never opened. Each run
 of consecutive commits can be walked on its own, and the earliest place over all runs is the answer.
 
-Two versions of a tree are compared as bytes: only what lies between their common beginning and their common end is parsed.
+Two versions of a tree are compared as bytes: only what lies between their common beginning and their common end is
+parsed.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gossip.connectors.git.packs.pack import TREE
 from gossip.connectors.git.store import MissingObjectError, ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 TREE_DEPTH_MAX = 256
 _CACHE_BYTES_MAX = 16 * 1024 * 1024
@@ -57,7 +61,8 @@ def tree_entry(raw: bytes) -> TreeEntry:
 class Tree:
     """A tree object's content, and some of the places where its entries begin.
 
-    Most trees are compared with an older version of themselves, whose known boundaries are the new one's too, shifted after
+    Most trees are compared with an older version of themselves, whose known boundaries are the new one's too, shifted
+    after
     the change: so hardly any tree is ever parsed from its first byte.
     """
 
@@ -101,7 +106,8 @@ def parse_entries(data: bytes) -> list[bytes]:
 def differing(new: Tree, old: Tree, start: int, rest: int) -> tuple[list[bytes], list[bytes]]:
     """Raw entries of two tree objects, less those of their common beginning (`start` bytes) and end (`rest` bytes).
 
-    Exact, not a guess at where entries begin: the common beginning is parsed from a known boundary, and the common end is
+    Exact, not a guess at where entries begin: the common beginning is parsed from a known boundary, and the common
+    end is
     only left alone once both sides have reached a boundary at the same distance from it. Raises PermanentError.
     """
     boundary = old.boundary(start)
@@ -288,7 +294,8 @@ def introduced(
 ) -> Iterator[tuple[bytes, bytes]]:
     """(path, blob id) of every file entry of `tree` that no tree of `parents` has at that path, in Git's order.
 
-    `seen` remembers the directories that were opened, by path: branches that were rebased or cherry-picked introduce the same
+    `seen` remembers the directories that were opened, by path: branches that were rebased or cherry-picked introduce
+    the same
     ones again. With it, what an earlier call with the same set has reported or passed over is left out.
     """
     if tree in parents:

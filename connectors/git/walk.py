@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.schemas.units import BlobPlace, Place, WalkResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gossip.connectors.git.store import ObjectStore
 
 COMMITS_PER_UNIT = 512
 PLACES_PER_BLOB_MAX = 16

@@ -143,7 +143,7 @@ class Output:
                 os.fsync(self._stream.fileno())
                 self._stream.close()
                 # os.replace, for `Path.replace` adds nothing to two strings.
-                os.replace(self._temporary, self._final)  # noqa: PTH105
+                os.replace(self._temporary, self._final)
                 self._temporary = None
             else:
                 self._stream.close()
@@ -157,18 +157,18 @@ class Output:
                 self._stream.close()
         if self._temporary is not None:
             with suppress(OSError):
-                os.unlink(self._temporary)  # noqa: PTH108
+                os.unlink(self._temporary)
             self._temporary = None
 
     def _open(self, path: str, *, streamed: bool) -> None:
         try:
-            info = os.stat(path)  # noqa: PTH116
+            info = os.stat(path)
         except FileNotFoundError:
             info = None
         if info is not None and stat.S_ISDIR(info.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if streamed or (info is not None and not stat.S_ISREG(info.st_mode)):
-            self._stream = open(path, "wb")  # noqa: PTH123, SIM115 - closed in commit or abort
+            self._stream = open(path, "wb")  # noqa: SIM115 - closed by commit and abort
             return
         # A link keeps pointing where it points: the file behind it is replaced.
         self._final = os.path.realpath(path)
@@ -177,18 +177,18 @@ class Output:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         self._make_temporary().close()
         if self._temporary is not None:
-            os.unlink(self._temporary)  # noqa: PTH108
+            os.unlink(self._temporary)
             self._temporary = None
 
     def _make_temporary(self) -> BinaryIO:
         final = self._final
         assert final is not None
         # Not the file's name with a suffix: that could be too long. Not `tempfile`: its mode ignores the umask.
-        temporary = os.path.join(os.path.dirname(final), f".gossip-{secrets.token_hex(8)}.tmp")  # noqa: PTH118, PTH120
+        temporary = os.path.join(os.path.dirname(final), f".gossip-{secrets.token_hex(8)}.tmp")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._temporary = temporary
         with suppress(OSError):
-            os.fchmod(handle, stat.S_IMODE(os.stat(final).st_mode))  # noqa: PTH116
+            os.fchmod(handle, stat.S_IMODE(os.stat(final).st_mode))
         return os.fdopen(handle, "wb")
 
     @contextmanager

@@ -20,9 +20,9 @@ def _escape(char: str) -> str:
     code = ord(char)
     if code in _BYTE_SURROGATES:
         return f"\\x{code - 0xDC00:02x}"
-    if code < 0x100:  # noqa: PLR2004 - one byte
+    if code < 0x100:
         return _NAMED.get(char, f"\\x{code:02x}")
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - the basic plane
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _harmless(char: str) -> bool:

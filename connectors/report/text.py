@@ -155,7 +155,7 @@ def _losses(summary: Summary) -> Text:
 def render_summary(
     summary: Summary,
     console: Console,
-    debug: bool = False,  # noqa: FBT001, FBT002 - a yes or no of the command line
+    debug: bool = False,  # noqa: FBT001, FBT002 - callers name it
     *,
     levels: Mapping[str, int] | None = None,
 ) -> None:

@@ -1,7 +1,9 @@
 """The detector: content in, matches out.
 
-What it reports is defined without any reference to chunks: for each rule, the leftmost-first, non-overlapping matches of
-its regex over the whole document that are at most its width long, less those that a gate rejects. Everything else here is
+What it reports is defined without any reference to chunks: for each rule, the leftmost-first, non-overlapping matches
+of
+its regex over the whole document that are at most its width long, less those that a gate rejects. Everything else
+here is
 speed: Vectorscan says where to look, RE2 looks only there, and a document is read segment by segment.
 
 Why segments cannot change the result: a match is taken from a segment only if its longest possible extent and all the
@@ -12,8 +14,7 @@ early enough to see it whole. Per rule, the first undecided offset is carried ov
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gossip.engine.detect.gates.allowlist import Allowlists, Parts
 from gossip.engine.detect.gates.entropy import shannon_bits
@@ -24,8 +25,12 @@ from gossip.engine.detect.segment import Segment, segments
 from gossip.engine.detect.windows import windows_by_rule
 from gossip.engine.limits import LINE_CONTEXT_BYTES, SEGMENT_BYTES, check_segment_bytes, overlap_bytes
 from gossip.engine.rules.compiler import Program, load_database
-from gossip.engine.rules.model import RuleSet
 from gossip.engine.rules.patterns import byte_form, compile_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from gossip.engine.rules.model import RuleSet
 
 GENERIC_TAG = "generic"
 

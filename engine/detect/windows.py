@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from gossip.engine.rules.compiler import Probe
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gossip.engine.rules.compiler import Probe
 
 
 def windows_by_rule(
@@ -12,7 +15,8 @@ def windows_by_rule(
 ) -> dict[int, list[tuple[int, int]]]:
     """Rule index -> disjoint half-open windows, ascending, clamped to [0, size).
 
-    Windows that overlap or touch are merged: a whole match lies in one window or in none, so confirming window by window
+    Windows that overlap or touch are merged: a whole match lies in one window or in none, so confirming window by
+    window
     finds exactly what one pass over the whole document would find.
     """
     spans: dict[int, list[tuple[int, int]]] = {}

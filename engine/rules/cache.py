@@ -1,6 +1,7 @@
 """Compiled programs on disk, so that a warm start takes milliseconds. Whatever is wrong with a file is a miss.
 
-A file holds a magic, the digest of the rest, the header's length, the header and the database. Its name is the digest of
+A file holds a magic, the digest of the rest, the header's length, the header and the database. Its name is the digest
+of
 everything the program depends on. It is written to a temporary name and renamed, so readers never see half of one.
 """
 
@@ -11,12 +12,15 @@ import os
 import platform
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hyperscan
 
 from gossip.engine.identity import HASH_BYTES, derive, u64, var
 from gossip.engine.rules.compiler import PROGRAM_FORMAT, Program, compile_rules, load_database
-from gossip.engine.rules.model import RuleSet
+
+if TYPE_CHECKING:
+    from gossip.engine.rules.model import RuleSet
 
 TAG_CACHE = "gossip/cache/v1/program"
 _MAGIC = b"GOSSIPDB"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gossip.engine.detect.detector import Detector
-from gossip.engine.rules.compiler import Program
 from gossip.engine.rules.examples import expand
-from gossip.engine.rules.model import RuleSet
+
+if TYPE_CHECKING:
+    from gossip.engine.rules.compiler import Program
+    from gossip.engine.rules.model import RuleSet
 
 
 def check_examples(rule_set: RuleSet, program: Program) -> list[str]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hyperscan
 
 from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
-from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.syntax.forms import render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
+
+if TYPE_CHECKING:
+    from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 
 PROGRAM_FORMAT = 1
 """Part of the cache key: raise it when the meaning of a program's fields changes."""

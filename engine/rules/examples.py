@@ -55,7 +55,7 @@ def expand(template: str, seed: str) -> str:
 
     Raises ValueError where a placeholder of a known class is malformed.
     """
-    return _expand(template, Random(seed))  # noqa: S311 - reproducible examples, not keys
+    return _expand(template, Random(seed))  # noqa: S311 - examples must not be secrets
 
 
 def _expand(template: str, rng: Random) -> str:

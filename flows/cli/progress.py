@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from typing import TYPE_CHECKING
+
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from gossip.schemas.summary import Summary
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gossip.schemas.summary import Summary
 
 
 class ProgressBar:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from gossip.engine.rules.model import RuleSet
 
 
 @click.group()
@@ -53,7 +58,7 @@ def check(path: str | None) -> None:
     sys.exit(2 if problems else 0)
 
 
-def _rule_set(path: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - imported lazily
+def _rule_set(path: str | None) -> RuleSet:
     from pathlib import Path
 
     from gossip.engine.rules.loader import load_builtin, load_file

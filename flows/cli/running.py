@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.flows.cli.options import ScanOptions
 from gossip.flows.run import STDIN, RunReport, scan_config
 from gossip.flows.sources import open_source
 from gossip.schemas.errors import MisuseError
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow
 
     from gossip.engine.detect.detector import Detector
+    from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.run import Reporter
     from gossip.schemas.config import ScanConfig

@@ -33,7 +33,8 @@ from gossip.flows.cli.options import ScanOptions
 def scan(**values: object) -> None:
     """Scan each TARGET once: a file, a folder, a Git repository, or - for standard input.
 
-    A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit holds yet. A
+    A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit
+    holds yet. A
     folder inside a worktree is just a folder. Findings go to stdout, everything else to stderr.
     """
     from gossip.flows.cli.running import run_scan

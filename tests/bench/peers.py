@@ -14,11 +14,14 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench.measure import SAMPLE_SECONDS, Measurement, machine, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 MIB = 2**20
 

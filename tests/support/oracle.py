@@ -10,11 +10,14 @@ import hashlib
 import heapq
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import ObjectType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Triple = tuple[str, bytes, str]
 """Blob hex id, path, hex id of the first commit."""

@@ -219,7 +219,7 @@ class RepoWriter:
 
 def write_file(root: Path, path: bytes, data: bytes) -> None:
     """Write a file of the working tree under a path of any bytes."""
-    full = os.path.join(os.fsencode(root), path)  # noqa: PTH118 - pathlib has no byte paths
-    os.makedirs(os.path.dirname(full), exist_ok=True)  # noqa: PTH103, PTH120
-    with open(full, "wb") as file:  # noqa: PTH123
+    full = os.path.join(os.fsencode(root), path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "wb") as file:
         file.write(data)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 
 from tests.support.repo_base import EPOCH, BuiltRepo, Files, Link, RepoWriter, Submodule, TokenFactory, body
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAIN = "refs/heads/main"
 README = b"# demo\n"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.repo_base import EPOCH, BuiltRepo, Planted, RepoWriter, TokenFactory, body
 from tests.support.repo_history import MAIN, README
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def bare(path: Path, token: TokenFactory) -> BuiltRepo:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.repo_base import BuiltRepo, Planted, RepoWriter, TokenFactory, body, write_file
 from tests.support.repo_history import MAIN, README
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ODD_NAMES = (
     b"-dash.ini",

@@ -6,9 +6,12 @@ import mmap
 import sys
 from array import array
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gossip.schemas.errors import PermanentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME_BYTES = 20
 _MAGIC_V2 = b"\xfftOc"

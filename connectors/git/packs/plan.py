@@ -7,12 +7,16 @@ rebuilt once. Kinds pass from base to delta, so nothing has to be inflated to kn
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gossip.connectors.git.packs.index import PackIndex
 from gossip.connectors.git.packs.pack import BLOB, OFS_DELTA, REF_DELTA, Pack
 from gossip.schemas.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gossip.connectors.git.packs.index import PackIndex
 
 UNIT_BYTES = 2 * 1024 * 1024
 UNIT_NODES_MAX = 4096

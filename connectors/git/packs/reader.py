@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gossip.connectors.git.packs.pack import BLOB, Pack
-from gossip.connectors.git.packs.plan import PackUnit
 from gossip.schemas.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.connectors.git.packs.plan import PackUnit
 
 HELD_BYTES_MAX = 48 * 1024 * 1024
 """Bases kept while their deltas are rebuilt; past it they are dropped and rebuilt when needed again."""

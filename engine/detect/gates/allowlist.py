@@ -6,13 +6,16 @@ allowlist has three values, and what is undecided travels with the match as the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 from gossip.engine.rules.patterns import byte_form, compile_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 
 
 class Verdict(Enum):

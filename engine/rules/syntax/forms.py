@@ -119,7 +119,8 @@ class Trigger:
 def trigger(node: Node) -> Trigger:
     """Cut what only multiplies hits off a pattern's end.
 
-    A greedy tail such as `[a-z]{20,200}` would report a hit at every one of its possible ends. Its least count is enough to
+    A greedy tail such as `[a-z]{20,200}` would report a hit at every one of its possible ends. Its least count is
+    enough to
     find the place; the confirming engine then finds the true end.
     """
     head, ahead = _trim(node)
@@ -133,10 +134,7 @@ def _trim(node: Node) -> tuple[Node, int | None]:
         return _trim(node.item)
     if isinstance(node, Repeat):
         most = widths(node.item)[1]
-        if node.most is None or most is None:
-            ahead = None
-        else:
-            ahead = most * (node.most - node.least)
+        ahead = None if node.most is None or most is None else most * (node.most - node.least)
         if ahead is not None and ahead < _TRIM_MIN:
             return node, 0
         head = EMPTY if node.least == 0 else Repeat(node.item, node.least, node.least, greedy=True)

@@ -1,7 +1,9 @@
 """A parser for RE2 syntax (https://github.com/google/re2/wiki/Syntax) that yields byte trees.
 
-RE2 itself decides whether a pattern is legal: `parse` is called after RE2 has accepted it, and only has to understand it.
-Differences from RE2's own reading, all of them over text that is not ASCII: a character outside ASCII is the sequence of
+RE2 itself decides whether a pattern is legal: `parse` is called after RE2 has accepted it, and only has to understand
+it.
+Differences from RE2's own reading, all of them over text that is not ASCII: a character outside ASCII is the sequence
+of
 its UTF-8 bytes; a negated class and `.` match one byte; Unicode properties take every byte of a multi-byte character.
 """
 

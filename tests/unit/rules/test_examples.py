@@ -15,15 +15,18 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def base62(number: int) -> str:
+    """Base62."""
     return "".join(DIGITS[number // 62**power % 62] for power in range(5, -1, -1))
 
 
 def test_same_template_and_seed_give_the_same_text() -> None:
+    """Same template and seed give the same text."""
     template = "key=<an:40> <uuid> <hex:8-64>"
     assert expand(template, "rule/0") == expand(template, "rule/0")
 
 
 def test_another_seed_gives_another_text() -> None:
+    """Another seed gives another text."""
     assert expand("<an:40>", "rule/0") != expand("<an:40>", "rule/1")
 
 
@@ -33,12 +36,14 @@ def test_expansion_is_pinned() -> None:
 
 
 def test_two_placeholders_of_a_template_differ() -> None:
+    """Two placeholders of a template differ."""
     first, second = expand("<hex:32> <hex:32>", "s").split()
     assert first != second
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_class_gives_its_length_and_only_its_characters(name: str) -> None:
+    """Class gives its length and only its characters."""
     text = expand(f"<{name}:500>", "s")
     assert len(text) == 500
     assert set(text) <= set(CLASSES[name])
@@ -47,6 +52,7 @@ def test_class_gives_its_length_and_only_its_characters(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CLASSES))
 @pytest.mark.parametrize("seed", [str(number) for number in range(20)])
 def test_sixteen_characters_hold_every_kind_of_the_class(name: str, seed: str) -> None:
+    """Sixteen characters hold every kind of the class."""
     text = expand(f"<{name}:16>", seed)
     for kind in KIND_PATTERNS:
         if re.search(kind, CLASSES[name]):
@@ -54,6 +60,7 @@ def test_sixteen_characters_hold_every_kind_of_the_class(name: str, seed: str) -
 
 
 def test_length_range_is_kept_and_used() -> None:
+    """Length range is kept and used."""
     assert {len(expand("<dig:3-5>", str(seed))) for seed in range(100)} == {3, 4, 5}
 
 
@@ -68,26 +75,31 @@ def test_length_range_is_kept_and_used() -> None:
     ],
 )
 def test_explicit_class(template: str, pattern: str) -> None:
+    """Explicit class."""
     assert re.fullmatch(pattern, expand(template, "s"))
 
 
 def test_explicit_class_has_every_kind_too() -> None:
+    """Explicit class has every kind too."""
     text = expand("<[a-zA-Z.]:16>", "s")
     assert all(re.search(kind, text) for kind in (r"[a-z]", r"[A-Z]", r"[.]"))
 
 
 def test_uuid() -> None:
+    """Uuid."""
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", expand("<uuid>", "s"))
 
 
 @pytest.mark.parametrize("seed", [str(number) for number in range(30)])
 def test_checksum_covers_the_placeholder_before_and_nothing_else(seed: str) -> None:
+    """Checksum covers the placeholder before and nothing else."""
     token = expand("npm_<an:30><crc32b62>", seed)
     body, checksum = token[4:34], token[34:]
     assert checksum == base62(zlib.crc32(body.encode()))
 
 
 def test_checksum_is_padded_with_zeros() -> None:
+    """Checksum is padded with zeros."""
     checksums = [expand("<an:30><crc32b62>", str(seed))[30:] for seed in range(200)]
     assert all(len(checksum) == 6 for checksum in checksums)
     assert any(checksum.startswith("0") for checksum in checksums)
@@ -99,17 +111,20 @@ def test_checksum_of_a_fixed_vector() -> None:
 
 
 def test_checksum_skips_literal_text_between() -> None:
+    """Checksum skips literal text between."""
     body, checksum = expand("<an:30>.<crc32b62>", "s").split(".")
     assert checksum == base62(zlib.crc32(body.encode()))
 
 
 def test_base64_of_a_nested_template() -> None:
+    """Base64 of a nested template."""
     text = expand('auth: <b64of:{"user":"<low:5>","pass":"<an:20>"}>', "s")
     inner = base64.b64decode(text.removeprefix("auth: ")).decode()
     assert re.fullmatch(r'\{"user":"[a-z]{5}","pass":"[A-Za-z0-9]{20}"\}', inner)
 
 
 def test_checksum_after_base64_covers_the_base64() -> None:
+    """Checksum after base64 covers the base64."""
     assert expand("<b64of:abc><crc32b62>", "s") == "YWJj" + base62(zlib.crc32(b"YWJj"))
 
 
@@ -131,10 +146,12 @@ def test_checksum_after_base64_covers_the_base64() -> None:
     ],
 )
 def test_other_angle_brackets_stay(text: str) -> None:
+    """Other angle brackets stay."""
     assert expand(text, "s") == text
 
 
 def test_placeholder_within_literal_brackets() -> None:
+    """Placeholder within literal brackets."""
     assert re.fullmatch(r"<key>[0-9]{4}</key>", expand("<key><dig:4></key>", "s"))
 
 
@@ -161,5 +178,6 @@ def test_placeholder_within_literal_brackets() -> None:
     ],
 )
 def test_malformed_placeholder_of_a_known_class(template: str) -> None:
-    with pytest.raises(ValueError, match="placeholder|range"):
+    """Malformed placeholder of a known class."""
+    with pytest.raises(ValueError, match=r"placeholder|range"):
         expand(template, "s")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 import pytest
@@ -12,6 +12,9 @@ from pygit2.enums import FileStatus
 from tests.support.oracle import read_loose
 from tests.support.repos import BUILDERS, PLAIN_NEEDLE, BuiltRepo, RepoWriter, naive_findings, open_any, openable
 from tests.support.repos import plain_token as token
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DELTA_TYPES = {6, 7}
 
