@@ -9,15 +9,17 @@ joins the places with the sightings and makes findings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from gossip.operators.spread import spread_map
+from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
+from gossip.schemas.finding import Finding
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import (
     BlobPlace,
@@ -28,12 +30,6 @@ from gossip.schemas.units import (
     WalkResult,
     WalkUnit,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from gossip.operators.worker import Tools, Worker
-    from gossip.schemas.finding import Finding
 
 FINDINGS_PER_RESULT = 256
 

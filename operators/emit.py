@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from gossip.schemas.protocols import ResultWriter
 from gossip.schemas.units import UnitResult
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gossip.schemas.protocols import ResultWriter
 
 PARTITION = "results"
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from gossip.operators.spread import Stopwatch
+from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gossip.operators.worker import Worker
 
 LANES_MAX = 64
 BATCH_UNITS = 8

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from bytewax.dataflow import Stream, operator
 
+from gossip.engine.detect.match import Match
 from gossip.operators.spread import spread_map
+from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.protocols import Document, Skip
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import ScanUnit, UnitResult
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gossip.engine.detect.match import Match
-    from gossip.operators.worker import Tools, Worker
 
 
 @operator

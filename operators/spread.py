@@ -10,14 +10,12 @@ else.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import StatefulBatchLogic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 X = TypeVar("X")
 Y = TypeVar("Y")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
 from gossip.operators.spread import Balance
+from gossip.schemas.config import ScanConfig
+from gossip.schemas.finding import Finding
+from gossip.schemas.protocols import HistorySource, Source, SourceFactory
 from gossip.schemas.units import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gossip.engine.detect.detector import Detector
-    from gossip.schemas.config import ScanConfig
-    from gossip.schemas.finding import Finding
-    from gossip.schemas.protocols import HistorySource, Source, SourceFactory
 
 
 class Worker:

@@ -45,6 +45,10 @@ class Graph:
     blobs: list[bytes] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
+    def outside(self) -> set[bytes]:
+        """Parents of commits of the graph that are not in it."""
+        return {parent for commit in self.commits.values() for parent in commit.parents if parent not in self.commits}
+
     def ordered(self) -> Iterator[tuple[bytes, Commit]]:
         """Every commit, ancestors first. Parents that are not in the graph do not hold a commit back."""
         children: dict[bytes, list[bytes]] = {}

@@ -59,6 +59,8 @@ class GitSource:
         self._repository = Repository(target.location, target.name)
         if self._mode in ("staged", "checkout") and self._repository.workdir is None:
             raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
+        since = target.option("since")
+        self._since_commit = self._repository.commit_id(since) if self._mode == "since" else b""
         self._losses: list[Loss] = []
         self._units = self._histories = self._bytes = 0
 
@@ -215,9 +217,14 @@ class GitSource:
         return HistoryUnit(self._target.index, (first, tuple(batch), blobs))
 
     def _since(self) -> Iterator[BlobAt]:
-        graph = self._graph((self._repository.commit_id(self._target.option("since")),))
+        graph = self._graph((self._since_commit,))
         trees = TreeReader(self._store)
+        # A file that was only moved or copied since is not new: what the trees at the range's lower end hold is known.
         seen: set[bytes] = set()
+        for name in {self._since_commit, *graph.outside()}:
+            tree = self._outside_tree(name, {})
+            if tree is not None:
+                seen.update(blob for _, blob in introduced(trees, tree, ()))
         for commit in self._planned(graph):
             for path, blob in introduced(trees, commit.tree, commit.parents):
                 if blob not in seen:

@@ -10,6 +10,7 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from functools import cached_property
+from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,4 +200,6 @@ def read_loose(path: Path) -> tuple[int, bytes]:
     word, _, size = head.partition(b" ")
     if word not in _KINDS or not size.isdigit() or int(size) != len(data):
         raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged header, or cut short")
+    if sha1(raw, usedforsecurity=False).hexdigest() != path.parent.name + path.name:
+        raise PermanentError(f"loose object {path.parent.name}{path.name}: holds the content of another object")
     return _KINDS[word], data
