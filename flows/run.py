@@ -111,6 +111,31 @@ class RunReport:
             raise failure
 
 
+class DirectWriter:
+    """Hands results to a report in this process. A `ResultWriter`.
+
+    The runtime closes its writer while it unwinds from an exception, and aborts the process if that raises too: so what failed
+    once is left alone, and a report that belongs to somebody else is closed by them.
+    """
+
+    def __init__(self, report: RunReport, *, owner: bool) -> None:
+        self._report = report
+        self._close = owner
+
+    def write(self, result: UnitResult) -> None:
+        """Add one result. Raises what an output raises."""
+        try:
+            self._report.write(result)
+        except BaseException:
+            self._close = False
+            raise
+
+    def close(self) -> None:
+        """End the report, if it is ours and nothing failed."""
+        if self._close:
+            self._report.close()
+
+
 def scan_config(  # noqa: PLR0913 - one keyword for each option
     paths: Iterable[str],
     *,

@@ -106,8 +106,13 @@ def flow(*paths: str, format: str | None = None, output: str | None = None, **op
     `options` are those of `gossip.flows.run.scan_config`. Raises MisuseError for what cannot be scanned.
     """
     from gossip.connectors.report import open_reporter
-    from gossip.flows.run import RunReport, scan_config
+    from gossip.flows.run import DirectWriter, RunReport, scan_config
 
     config = scan_config(paths, **options)
     worker = Worker(config, open_source, lambda: build_detector(config))
-    return build_flow(worker, lambda: RunReport(config, [open_reporter(format, output)], load_rules(config)))
+
+    def writer() -> ResultWriter:
+        report = RunReport(config, [open_reporter(format, output)], load_rules(config))
+        return DirectWriter(report, owner=True)
+
+    return build_flow(worker, writer)

@@ -86,7 +86,7 @@ def run_single(flow: Dataflow) -> None:
     """
     from bytewax._bytewax import run_main
 
-    with _signals():
+    with _signals(), _quiet_runtime():
         try:
             run_main(flow)
         except Exception as err:
@@ -125,6 +125,26 @@ def run_cluster(
             _end(children)
             for handle in lifeline:
                 os.close(handle)
+
+
+@contextlib.contextmanager
+def _quiet_runtime() -> Iterator[None]:
+    """Keep the runtime's own words off the terminal.
+
+    It prints a backtrace for every exception that passes through it, also for those that are no errors here: a reader that
+    left, an interruption. What Python code writes to `sys.stderr` still arrives.
+    """
+    sys.stderr.flush()
+    kept, python_stderr = os.dup(2), sys.stderr
+    with tempfile.TemporaryFile() as words, open(kept, "w", buffering=1, closefd=False) as direct:
+        os.dup2(words.fileno(), 2)
+        sys.stderr = direct
+        try:
+            yield
+        finally:
+            sys.stderr = python_stderr
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def free_ports(count: int) -> list[int]:

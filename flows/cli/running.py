@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.flows.run import STDIN, RunReport, scan_config
+from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
 from gossip.flows.sources import open_source
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
@@ -153,7 +153,7 @@ def _execute(
         return
     if bar is not None:
         bar.start()
-    run_single(build_flow(worker, lambda: report))
+    run_single(build_flow(worker, lambda: DirectWriter(report, owner=False)))
 
 
 def _processes(config: ScanConfig) -> int:

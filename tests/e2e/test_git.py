@@ -111,7 +111,7 @@ def test_no_history_is_the_tracked_files_on_disk(tmp_path: Path, rules: str) -> 
 
 
 def test_since_is_what_later_commits_introduce(tmp_path: Path, rules: str) -> None:
-    """--since REV leaves out what commits before REV introduced and what was only moved; a revert to older content counts."""
+    """--since REV leaves out what earlier commits introduced and what was only moved; a revert counts as new."""
     repo = built("linear", tmp_path)
     whole = triples(scan(str(repo.path), "--rules", rules).findings)
     history = [str(commit.id) for commit in open_any(repo.path).walk(open_any(repo.path).head.target)]
