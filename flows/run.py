@@ -114,8 +114,8 @@ class RunReport:
 class DirectWriter:
     """Hands results to a report in this process. A `ResultWriter`.
 
-    The runtime closes its writer while it unwinds from an exception, and aborts the process if that raises too: so what failed
-    once is left alone, and a report that belongs to somebody else is closed by them.
+    The runtime closes its writer while it unwinds from an exception, and aborts the process if that raises too: so what
+    failed once is left alone, and a report that belongs to somebody else is closed by them.
     """
 
     def __init__(self, report: RunReport, *, owner: bool) -> None:

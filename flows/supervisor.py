@@ -131,8 +131,8 @@ def run_cluster(
 def _quiet_runtime() -> Iterator[None]:
     """Keep the runtime's own words off the terminal.
 
-    It prints a backtrace for every exception that passes through it, also for those that are no errors here: a reader that
-    left, an interruption. What Python code writes to `sys.stderr` still arrives.
+    It prints a backtrace for every exception that passes through it, also for those that are no errors here: a reader
+    that left, an interruption. What Python code writes to `sys.stderr` still arrives.
     """
     sys.stderr.flush()
     kept, python_stderr = os.dup(2), sys.stderr

@@ -80,7 +80,8 @@ class Balance:
 
     def key_for(self, cost: float) -> str:
         """The key of the worker that has the least, which is charged with `cost`."""
-        worker = min(range(self.workers), key=self._given.__getitem__)
+        # Lanes on other workers spread too, and do not know of each other: each begins with its own.
+        worker = min(range(self.workers), key=lambda w: (self._given[w], (w - self._me) % self.workers))
         self._given[worker] += cost
         return self._keys[worker]
 
