@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ def targets(tmp_path: Path) -> list[str]:
     """A tree with thousands of tokens, also across every segment edge, and two repositories."""
     draw = random.Random(7)
     tree = tmp_path / "tree"
-    for number in range(120):
+    for number in range(40):
         file = tree / str(number % 7) / f"{number}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         words = [plain_token(draw.randrange(999_999)) if draw.random() < 0.05 else b"word" for _ in range(3000)]
@@ -40,7 +41,7 @@ def test_findings_do_not_depend_on_the_execution(targets: list[str], rules: str)
     """Byte for byte equal after sorting, for every number of processes, every segment size, and again."""
     first = scan(*targets, "--rules", rules, *EXECUTIONS[0])
     lines = sorted(line for line in first.out.splitlines() if b'"type":"finding"' in line)
-    assert len(lines) > 10_000
+    assert len(lines) > 4000
     for execution in [*EXECUTIONS, EXECUTIONS[0]]:
         ran = scan(*targets, "--rules", rules, *execution)
         assert sorted(line for line in ran.out.splitlines() if b'"type":"finding"' in line) == lines, execution
@@ -55,8 +56,8 @@ def test_outputs_hold_the_same_findings(targets: list[str], rules: str, tmp_path
     assert (ran.code, ran.out, ran.err) == (1, b"", b"")
     expected = {f["finding_id"].encode() for f in scan(*targets, "--rules", rules).findings}
     for name in names:
-        text = (tmp_path / name).read_bytes()
-        assert {wanted for wanted in expected if wanted in text} == expected, name
+        ids = set(re.findall(rb"[0-9a-f]{64}", (tmp_path / name).read_bytes()))
+        assert expected <= ids, name
 
 
 def test_flow_runs_under_bytewax(targets: list[str], rules: str) -> None:
@@ -81,17 +82,17 @@ def test_flow_runs_under_bytewax(targets: list[str], rules: str) -> None:
 
 
 def test_cache_that_is_damaged_or_closed_changes_nothing(
-    targets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    targets: list[str], rules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Built-in rules from a fresh cache, a damaged one, and none that can be written."""
+    """Rules from a fresh cache, a damaged one, and none that can be written."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("GOSSIP_CACHE_DIR", str(folder))
-    first = scan(targets[1])
+    first = scan(targets[1], "--rules", rules)
     (file,) = folder.iterdir()
     whole = file.read_bytes()
     for damaged in (whole[:-1], b"", whole[:100] + b"\0" + whole[101:]):
         file.write_bytes(damaged)
-        assert scan(targets[1]).findings == first.findings
+        assert scan(targets[1], "--rules", rules).findings == first.findings
         assert file.read_bytes() == whole
     monkeypatch.setenv("GOSSIP_CACHE_DIR", "/proc/nowhere")
-    assert scan(targets[1]).findings == first.findings
+    assert scan(targets[1], "--rules", rules).findings == first.findings

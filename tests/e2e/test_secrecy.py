@@ -49,11 +49,9 @@ def test_nothing_the_run_produces_holds_the_secret(
     names = ["o.jsonl", "o.json", "o.csv", "o.sarif", "o.xml", "o.txt"]
     outputs = [argument for name in names for argument in ("-o", str(made / "out" / name))]
     for mode in ((), ("--staged",), ("--no-history",)):
-        for fmt in ("text", "jsonl", "json", "sarif", "csv", "junit"):
-            wanted = outputs if fmt == "text" else []
-            ran = gossip("scan", str(planted), "--debug", "-j", jobs, "--format", fmt, *wanted, *mode)
-            assert ran.code == 1, ran.err
-            assert not traces(ran.out + ran.err)
+        ran = gossip("scan", str(planted), "--debug", "-j", jobs, "--format", "text", *outputs, *mode)
+        assert ran.code == 1, ran.err
+        assert not traces(ran.out + ran.err)
     files = [path for path in made.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= set(names)
     assert not [path for path in files if traces(path.read_bytes())]

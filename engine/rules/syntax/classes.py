@@ -10,6 +10,7 @@ LOWER = mask_of(range(0x61, 0x7B))
 ALPHA = UPPER | LOWER
 WORD = DIGIT | ALPHA | mask_of(b"_")
 SPACE = mask_of(b"\t\n\f\r ")
+SYMBOL = mask_of(b"$+<=>^`|~")
 NON_ASCII = mask_of(range(0x80, 0x100))
 
 PERL: dict[str, int] = {
@@ -45,9 +46,9 @@ UNICODE: dict[str, int] = {
     "Ll": LOWER | NON_ASCII,
     "N": DIGIT | NON_ASCII,
     "Nd": DIGIT | NON_ASCII,
-    "P": POSIX["punct"] | NON_ASCII,
-    "S": POSIX["punct"] | NON_ASCII,
-    "Z": SPACE | NON_ASCII,
+    "P": POSIX["punct"] & ~SYMBOL | NON_ASCII,
+    "S": SYMBOL | NON_ASCII,
+    "Z": mask_of(b" ") | NON_ASCII,
 }
 
 

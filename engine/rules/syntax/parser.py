@@ -26,6 +26,7 @@ from gossip.engine.rules.syntax.nodes import (
     mask_of,
 )
 
+_COUNT = re.compile("0|[1-9][0-9]*")
 _NEWLINE = mask_of(b"\n")
 _ESCAPED = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
 _LOOKS: dict[str, LookKind] = {"A": "text_start", "z": "text_end", "b": "word", "B": "not_word"}
@@ -156,8 +157,8 @@ class _Parser:
             return None
         end = self.text.find("}", self.pos)
         least, comma, most = self.text[self.pos + 1 : end].partition(",")
-        if end < 0 or not least.isdigit() or (most and not most.isdigit()):
-            return None  # RE2 reads such a brace as itself
+        if end < 0 or not _COUNT.fullmatch(least) or (most and not _COUNT.fullmatch(most)):
+            return None  # RE2 reads such a brace as itself; also one with a leading zero
         self.pos = end + 1
         return int(least), (int(most) if most else None) if comma else int(least)
 
