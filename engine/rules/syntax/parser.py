@@ -210,7 +210,7 @@ class _Parser:
         if char in classes.PERL:
             return Atom(classes.PERL[char])
         if char in "pP":
-            return Atom(self.unicode_property(negated=char == "P"))
+            return Atom(self.unicode_property(flags, negated=char == "P"))
         code = self.char_code(char)
         if char == "x" and code > 0x7F:
             self.exact = False
@@ -237,7 +237,7 @@ class _Parser:
             raise UnsupportedSyntaxError(msg)
         return ord(char)
 
-    def unicode_property(self, *, negated: bool) -> int:
+    def unicode_property(self, flags: _Flags, *, negated: bool) -> int:
         self.exact = False
         name = self.take()
         if name == "{":
@@ -247,7 +247,7 @@ class _Parser:
         if name not in classes.UNICODE:
             msg = f"Unicode property {name}; known are {', '.join(sorted(classes.UNICODE))}"
             raise UnsupportedSyntaxError(msg)
-        mask = classes.UNICODE[name]
+        mask = classes.fold(classes.UNICODE[name]) if flags.fold else classes.UNICODE[name]
         return (ALL_BYTES & ~mask) | classes.NON_ASCII if negated else mask
 
     def char_class(self, flags: _Flags) -> Node:
@@ -258,7 +258,7 @@ class _Parser:
         first = True
         while first or not self.peek("]"):
             first = False
-            named = self.named_class()
+            named = self.named_class(flags)
             if named is not None:
                 mask |= named
                 continue
@@ -277,7 +277,7 @@ class _Parser:
             return Atom(ALL_BYTES & ~mask)
         return classes.class_node(mask, wide)
 
-    def named_class(self) -> int | None:
+    def named_class(self, flags: _Flags) -> int | None:
         """`[:name:]`, `\\d` and the like inside a class; None if a plain character stands here."""
         if self.peek("[:"):
             end = self.text.find(":]", self.pos)
@@ -293,7 +293,7 @@ class _Parser:
                 return classes.PERL[char]
             if char in "pP":
                 self.pos += 2
-                return self.unicode_property(negated=char == "P")
+                return self.unicode_property(flags, negated=char == "P")
         return None
 
     def class_char(self) -> int:
