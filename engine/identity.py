@@ -28,6 +28,8 @@ TAG_OVID = "gossip/persistence/v1/ovid"
 TAG_INSTANCE = "gossip/connector-instance-id/v1"
 TAG_TENANT = "gossip/tenant/v1"
 TAG_NORM = "gossip/norm-hash/v1"
+TAG_CACHE = "gossip/cache/v1/program"
+TAG_OPEN_KEY = "gossip/open-tenant-key/v1"
 
 TAGS: tuple[str, ...] = tuple(
     sorted(
@@ -44,6 +46,8 @@ TAGS: tuple[str, ...] = tuple(
             TAG_INSTANCE,
             TAG_TENANT,
             TAG_NORM,
+            TAG_CACHE,
+            TAG_OPEN_KEY,
         )
     )
 )
@@ -85,7 +89,7 @@ def connector_tag(name: str) -> bytes:
     """The 8-byte connector tag of a short printable ASCII name, padded with NUL. ValueError says which byte is
     wrong.
     """
-    raw = name.encode("ascii", "replace")
+    raw = name.encode("utf-8", "surrogatepass")
     if not 0 < len(raw) <= CONNECTOR_TAG_BYTES:
         msg = f"connector tag of {len(raw)} bytes: give 1 to {CONNECTOR_TAG_BYTES}"
         raise ValueError(msg)

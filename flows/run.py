@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import gossip
-from gossip.engine.identity import HASH_BYTES, derive
+from gossip.engine.identity import HASH_BYTES, TAG_OPEN_KEY, derive
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import Loss, Summary
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import RuleSet
     from gossip.schemas.finding import Finding
 
-TAG_OPEN_KEY = "gossip/open-tenant-key/v1"
 STDIN = "-"
 MODES = ("history", "checkout", "staged", "since")
 

@@ -7,6 +7,7 @@ So "the first commit that introduced a blob" does not depend on how the reposito
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import re
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ from gossip.schemas.summary import Loss
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_COMMITTER = re.compile(rb"^committer .*?(-?\d+) [+-]\d{4}$", re.MULTILINE)
-_AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)> (-?\d+) ([+-])(\d\d)(\d\d)$", re.MULTILINE)
+_COMMITTER = re.compile(rb"^committer .*? (-?\d{1,18}) [+-]\d{4}$", re.MULTILINE)
+_AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)>(.*)$", re.MULTILINE)
+_DATE = re.compile(rb" (-?\d{1,18}) ([+-])(\d\d)(\d\d)")
 _TAG_DEPTH_MAX = 10
 
 
@@ -178,10 +180,11 @@ def author_of(data: bytes) -> tuple[str, str, str]:
     found = _AUTHOR.search(data.partition(b"\n\n")[0])
     if not found:
         return "", "", ""
-    offset = timedelta(hours=int(found[5]), minutes=int(found[6]))
-    try:
-        zone = timezone(-offset if found[4] == b"-" else offset)
-        date = datetime.fromtimestamp(int(found[3]), UTC).astimezone(zone).isoformat()
-    except (ValueError, OverflowError, OSError):
-        date = ""  # a time outside years 1 to 9999, or a zone of more than a day
+    date = ""
+    when = _DATE.fullmatch(found[3])
+    if when:
+        offset = timedelta(hours=int(when[3]), minutes=int(when[4]))
+        with contextlib.suppress(ValueError, OverflowError, OSError):  # outside years 1 to 9999, or a zone over a day
+            zone = timezone(-offset if when[2] == b"-" else offset)
+            date = datetime.fromtimestamp(int(when[1]), UTC).astimezone(zone).isoformat()
     return found[1].decode("utf-8", "replace"), found[2].decode("utf-8", "replace"), date

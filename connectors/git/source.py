@@ -260,8 +260,12 @@ class GitSource:
             elif rebuilt.data is not None:
                 yield blob_document(name, rebuilt.data)
             elif rebuilt.pieces is not None:
-                first = next(rebuilt.pieces, b"")
-                yield blob_document(name, first, rebuilt.pieces)
+                try:
+                    first = next(rebuilt.pieces, b"")
+                except PermanentError as err:
+                    yield Loss("damaged-object", name.hex(), str(err))
+                else:
+                    yield blob_document(name, first, rebuilt.pieces)
 
     def _open_object(self, name: bytes, path: bytes | None, commit: bytes) -> Iterator[Opened]:
         where = name.hex() if path is None else f"{display_path(path)} ({name.hex()})"

@@ -55,6 +55,8 @@ class PackFile:
     def end_of(self, offset: int) -> int:
         """Where the entry after the one at `offset` begins."""
         bounds = self._bounds
+        if offset >= self.pack.end:
+            raise PermanentError(f"pack {self.path.name}: its index points past the end, to {offset}")
         return bounds[bisect_right(bounds, offset)]
 
 
@@ -65,12 +67,18 @@ class ObjectStore:
         """`objects` is the repository's object folder."""
         self.losses: list[Loss] = []
         """Packs and alternates that cannot be read at all."""
+        self._folders_seen: set[Path] = set()
         self.folders = list(self._with_alternates(objects, 0))
         self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
         self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._cache_bytes = 0
+        self._resolving: set[bytes] = set()
 
     def _with_alternates(self, folder: Path, depth: int) -> Iterator[Path]:
+        real = folder.resolve()
+        if real in self._folders_seen:
+            return
+        self._folders_seen.add(real)
         yield folder
         try:
             lines = (folder / "info" / "alternates").read_bytes().splitlines()
@@ -142,7 +150,7 @@ class ObjectStore:
                 chain.append(raw)
                 base = file.index.find(file.pack.base_name(entry))
                 if base is None:
-                    kind, data = self.read(file.pack.base_name(entry))
+                    kind, data = self._read_base(file.pack.base_name(entry))
                     offsets.append(-1)
                     break
                 offset = file.index.offset(base)
@@ -154,6 +162,16 @@ class ObjectStore:
             data = file.pack.resolve(data, raw)
             self._remember(number, at, kind, data)
         return kind, data
+
+    def _read_base(self, name: bytes) -> tuple[int, bytes]:
+        """A base that another pack, or none, holds."""
+        if name in self._resolving:
+            raise PermanentError(f"object {name.hex()}: its bases form a circle")
+        self._resolving.add(name)
+        try:
+            return self.read(name)
+        finally:
+            self._resolving.discard(name)
 
     def _remember(self, number: int, offset: int, kind: int, data: bytes) -> None:
         if len(data) > CACHE_BYTES_MAX // 8:
@@ -198,7 +216,7 @@ def read_loose(path: Path) -> tuple[int, bytes]:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: {err.strerror}") from err
     head, _, data = raw.partition(b"\0")
     word, _, size = head.partition(b" ")
-    if word not in _KINDS or not size.isdigit() or int(size) != len(data):
+    if word not in _KINDS or not inflater.eof or size != b"%d" % len(data):
         raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged header, or cut short")
     if sha1(raw, usedforsecurity=False).hexdigest() != path.parent.name + path.name:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: holds the content of another object")

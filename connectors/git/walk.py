@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gossip.connectors.git.store import ObjectStore
 
 COMMITS_PER_UNIT = 512
-PLACES_PER_BLOB_MAX = 16
+PLACES_PER_BLOB_MAX = 4096
 """Distinct paths of one blob that a unit reports, earliest first: path allowlists may reject the first ones."""
 
 

@@ -25,14 +25,13 @@ from gossip.engine.detect.segment import Segment, segments
 from gossip.engine.detect.windows import windows_by_rule
 from gossip.engine.limits import LINE_CONTEXT_BYTES, SEGMENT_BYTES, check_segment_bytes, overlap_bytes
 from gossip.engine.rules.compiler import Program, load_database
+from gossip.engine.rules.model import GENERIC_TAG
 from gossip.engine.rules.patterns import byte_form, compile_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gossip.engine.rules.model import RuleSet
-
-GENERIC_TAG = "generic"
 
 
 class Detector:
@@ -134,13 +133,13 @@ class Detector:
         if definition.entropy is not None and shannon_bits(secret) < definition.entropy:
             self.suppressed["entropy"] += 1
             return None
-        first, last = line_around(data, full_start, full_end)
+        first, last = line_around(data, start, end)
         parts = Parts(secret, data[full_start:full_end], data[first:last])
         pending = self._allowlists.judge(rule, parts)
         if pending is None:
             self.suppressed["allowlist"] += 1
             return None
-        if allowed_inline(data, full_start, full_end):
+        if allowed_inline(data, start, end):
             self.suppressed["inline-allow"] += 1
             return None
         return segment.place(rule, (start, end), (full_start, full_end), pending)

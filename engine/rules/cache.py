@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 
 import hyperscan
 
-from gossip.engine.identity import HASH_BYTES, derive, u64, var
+from gossip.engine.identity import HASH_BYTES, TAG_CACHE, derive, u64, var
 from gossip.engine.rules.compiler import PROGRAM_FORMAT, Program, compile_rules, load_database
 
 if TYPE_CHECKING:
     from gossip.engine.rules.model import RuleSet
 
-TAG_CACHE = "gossip/cache/v1/program"
 _MAGIC = b"GOSSIPDB"
 
 
@@ -33,12 +32,13 @@ def cached_program(rule_set: RuleSet, folder: Path | None) -> Program:
     """
     if folder is None:
         return compile_rules(rule_set)
-    path = folder / f"{_key(rule_set).hex()}.program"
-    program = _read(path)
+    key = _key(rule_set)
+    path = folder / f"{key.hex()}.program"
+    program = _read(path, key)
     if program is None:
         program = compile_rules(rule_set)
         with contextlib.suppress(OSError):
-            _write(path, program)
+            _write(path, key, program)
     return program
 
 
@@ -50,18 +50,19 @@ def _key(rule_set: RuleSet) -> bytes:
     return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared))
 
 
-def _digest(rest: bytes) -> bytes:
-    return derive(TAG_CACHE, rest)
+def _digest(key: bytes, rest: bytes) -> bytes:
+    # With the key, so that a file under another one's name is a miss.
+    return derive(TAG_CACHE, key, rest)
 
 
-def _read(path: Path) -> Program | None:
+def _read(path: Path, key: bytes) -> Program | None:
     try:
         raw = path.read_bytes()
     except OSError:
         return None
     start = len(_MAGIC) + HASH_BYTES
     rest = raw[start:]
-    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : start] != _digest(rest):
+    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : start] != _digest(key, rest):
         return None
     length = int.from_bytes(rest[:8], "little")
     try:
@@ -72,14 +73,14 @@ def _read(path: Path) -> Program | None:
     return program
 
 
-def _write(path: Path, program: Program) -> None:
+def _write(path: Path, key: bytes, program: Program) -> None:
     header = program.header()
     rest = u64(len(header)) + header + program.database
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".program-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + _digest(rest) + rest)
+            file.write(_MAGIC + _digest(key, rest) + rest)
         Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)

@@ -110,7 +110,7 @@ class _Expression:
 
 
 def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
-    where = f"{source}: rule {rule.id!r}"
+    where = f"{rule.source or source}: rule {rule.id!r}"
     if rule.path is not None:
         check_pattern(rule.path, f"{where}: key path")
     for allowlist in rule.allowlists:

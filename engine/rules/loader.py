@@ -13,6 +13,20 @@ from gossip.schemas.errors import MisuseError
 
 BUILTIN_DIR = Path(__file__).parent / "builtin"
 EXTEND_DEPTH_MAX = 4
+_REPLACED = {
+    "confidence": "confidence",
+    "counterexamples": "counterexamples",
+    "description": "description",
+    "entropy": "entropy",
+    "examples": "examples",
+    "path": "path",
+    "references": "references",
+    "regex": "regex",
+    "secretGroup": "secret_group",
+    "severity": "severity",
+    "skipReport": "skip_report",
+}
+"""Keys with which a rule replaces what it inherits, and the fields that they fill."""
 
 
 def load_builtin() -> RuleSet:
@@ -43,12 +57,14 @@ def load_file(path: Path, *, depth: int = 0) -> RuleSet:
 
 def _rule_set(data: dict[str, Any], path: Path, depth: int) -> RuleSet:
     top = Reader(str(path), data, TOP_KEYS)
-    rules = [_rule(entry, str(path), index) for index, entry in enumerate(top.tables("rules"))]
-    shared = top.allowlists(shared=True)
-    base = _base(top, path, depth)
-    if base is None:
-        return RuleSet(_unique(rules, str(path)), shared, str(path))
-    return RuleSet(_merge(base.rules, _unique(rules, str(path))), base.allowlists + shared, str(path))
+    base = _base(top, path, depth) or RuleSet(())
+    inherited = frozenset(rule.id for rule in base.rules)
+    entries = top.tables("rules")
+    rules = _unique([_rule(entry, str(path), n, inherited) for n, entry in enumerate(entries)], str(path))
+    merged = {rule.id: rule for rule in base.rules}
+    for entry, rule in zip(entries, rules, strict=True):
+        merged[rule.id] = _override(merged[rule.id], rule, entry) if rule.id in inherited else rule
+    return RuleSet(tuple(merged.values()), base.allowlists + top.allowlists(shared=True), str(path))
 
 
 def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
@@ -65,7 +81,9 @@ def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
     if other:
         near = path.parent / other
         found = load_file(near if near.exists() else Path(other), depth=depth + 1)
-        base = RuleSet(_merge(base.rules, found.rules), base.allowlists + found.allowlists)
+        later = {rule.id: rule for rule in found.rules}
+        kept = tuple(rule for rule in base.rules if rule.id not in later)
+        base = RuleSet(kept + found.rules, base.allowlists + found.allowlists)
     disabled = set(extend.texts("disabledRules"))
     unknown = disabled - {rule.id for rule in base.rules}
     if unknown:
@@ -73,30 +91,20 @@ def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
     return replace(base, rules=tuple(rule for rule in base.rules if rule.id not in disabled))
 
 
-def _merge(base: tuple[Rule, ...], over: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """`base` with the rules of `over` added. A rule of the same id keeps what the later one leaves out."""
-    merged = {rule.id: rule for rule in base}
-    for rule in over:
-        old = merged.get(rule.id)
-        if old is None:
-            merged[rule.id] = rule
-            continue
-        merged[rule.id] = replace(
-            old,
-            description=rule.description or old.description,
-            regex=rule.regex or old.regex,
-            path=rule.path or old.path,
-            secret_group=rule.secret_group or old.secret_group,
-            entropy=old.entropy if rule.entropy is None else rule.entropy,
-            keywords=tuple(dict.fromkeys(old.keywords + rule.keywords)),
-            tags=tuple(dict.fromkeys(old.tags + rule.tags)),
-            allowlists=old.allowlists + rule.allowlists,
-            skip_report=old.skip_report or rule.skip_report,
-        )
-    return tuple(merged.values())
+def _override(old: Rule, new: Rule, entry: dict[str, Any]) -> Rule:
+    """`old` with the keys that `new` was given; keywords, tags and allowlists are added."""
+    changed = {field: getattr(new, field) for key, field in _REPLACED.items() if key in entry}
+    return replace(
+        old,
+        **changed,
+        keywords=tuple(dict.fromkeys(old.keywords + new.keywords)),
+        tags=tuple(dict.fromkeys(old.tags + new.tags)),
+        allowlists=old.allowlists + new.allowlists,
+        source=new.source,
+    )
 
 
-def _rule(data: dict[str, Any], file: str, index: int) -> Rule:
+def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str]) -> Rule:
     name = data.get("id")
     where = f"{file}: rule {name!r}" if isinstance(name, str) and name else f"{file}: rule number {index + 1}"
     reader = Reader(where, data, RULE_KEYS)
@@ -104,7 +112,7 @@ def _rule(data: dict[str, Any], file: str, index: int) -> Rule:
     if not rule_id:
         raise MisuseError(f"{where}: key id: a rule needs a non-empty id")
     regex, path = reader.text("regex"), reader.text("path")
-    if not regex and not path:
+    if not regex and not path and rule_id not in inherited:
         raise MisuseError(f"{where}: key regex: a rule needs a regex or a path")
     if "required" in data:
         raise MisuseError(f"{where}: key required: multi-part rules are not supported")
@@ -124,6 +132,7 @@ def _rule(data: dict[str, Any], file: str, index: int) -> Rule:
         counterexamples=reader.texts("counterexamples"),
         allowlists=reader.allowlists(shared=False),
         skip_report=reader.flag("skipReport"),
+        source=file,
     )
 
 

@@ -9,6 +9,9 @@ from typing import Literal
 
 from gossip.engine.identity import TAG_RULE, derive, policy_hash, rules_digest, var
 
+GENERIC_TAG = "generic"
+"""A rule with this tag gives way where another rule finds overlapping bytes."""
+
 RegexTarget = Literal["secret", "match", "line"]
 Condition = Literal["OR", "AND"]
 
@@ -54,6 +57,8 @@ class Rule:
     counterexamples: tuple[str, ...] = ()
     allowlists: tuple[Allowlist, ...] = ()
     skip_report: bool = False
+    source: str = field(default="", compare=False, repr=False)
+    """The file that defines it, for messages."""
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -68,6 +73,7 @@ class Rule:
             self.confidence,
             sorted((allowlist.canonical() for allowlist in self.allowlists), key=json.dumps),
             self.skip_report,
+            GENERIC_TAG in self.tags,
         ]
         return derive(TAG_RULE, var(json.dumps(canonical, ensure_ascii=True).encode()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from types import MappingProxyType
@@ -55,6 +56,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: runs a command and turns errors into one line and an exit code."""
     debug = "--debug" in sys.argv
+    # Until a scan takes over: click would answer Ctrl-C with exit code 1, which means findings.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))
     try:
         cli.main(prog_name="gossip", standalone_mode=True)
     except MisuseError as err:

@@ -99,6 +99,8 @@ class PackIndex:
         if not value & _LARGE:
             return value
         at = self._names_at + self.count * (NAME_BYTES + 8) + 8 * (value & ~_LARGE)
+        if at + 8 > len(self._map) - 2 * NAME_BYTES:
+            raise PermanentError(f"pack index {self.path.name}: a large offset points past its end")
         return int.from_bytes(self._map[at : at + 8], "big")
 
     def close(self) -> None:

@@ -22,6 +22,8 @@ _InflateError = cast("type[Exception]", zlib.error)  # the stub says that it is 
 
 COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 TRAILER_BYTES = 20
+_HEADER_BYTES = 12
+_SIZE_MAX = (1 << 63) - 1
 STREAM_CHUNK_BYTES = 1 << 20
 
 
@@ -48,6 +50,8 @@ class Pack:
                 self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError as err:
                 raise PermanentError(f"pack {path.name}: empty file") from err
+        if len(self.map) < _HEADER_BYTES + TRAILER_BYTES:
+            raise PermanentError(f"pack {path.name}: only {len(self.map)} bytes long")
         if self.map[:4] != b"PACK" or self.map[4:8] not in (b"\0\0\0\x02", b"\0\0\0\x03"):
             raise PermanentError(f"pack {path.name}: not a pack of version 2 or 3")
         self.end = len(self.map) - TRAILER_BYTES
@@ -75,9 +79,13 @@ class Pack:
                     byte = data[at]
                     distance = ((distance + 1) << 7) | (byte & 0x7F)
                     at += 1
+                if size > _SIZE_MAX or distance > offset:
+                    raise PermanentError(f"pack {self.path.name}: impossible size or base at {offset}")
                 return Entry(kind, size, at, offset - distance)
         except IndexError:
             raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end") from None
+        if size > _SIZE_MAX:
+            raise PermanentError(f"pack {self.path.name}: impossible size at {offset}")
         if kind == REF_DELTA:
             at += 20
         elif kind not in (COMMIT, TREE, BLOB, TAG):

@@ -91,11 +91,13 @@ def plan_pack(
     at = array("Q", (offsets[entry] for entry in order))
     at.append(pack.end)
     position = {offset: i for i, offset in enumerate(at)}
-    parents, sizes, roots, children = _headers(pack, index, at, position, found)
+    parents, sizes, roots, children, suspect = _headers(pack, index, at, position, found)
     del position
     for i, parent in enumerate(parents):
         if parent == _FOREIGN:
             found.foreign.extend(order[node] for node in _subtree(i, children))
+    if suspect:
+        found.foreign.extend(order[node] for node in _unrooted(at, parents, children, found))
     builder = _Family(str(pack.path))
     for root in roots:
         stack = [root]
@@ -117,8 +119,13 @@ def plan_pack(
 
 def _headers(
     pack: Pack, index: PackIndex, at: array[int], position: dict[int, int], found: PackPlan
-) -> tuple[list[int], array[int], list[int], dict[int, list[int]]]:
-    """(parent of every node, size of every node, blob roots in pack order, children of every base)."""
+) -> tuple[list[int], array[int], list[int], dict[int, list[int]], bool]:
+    """(parent of every node, size of every node, blob roots in pack order, children of every base, suspect).
+
+    Suspect: some delta may lead to no root. A base by distance lies before its delta, so only bases by name, a distance
+    of nothing, and damaged headers can cause that; most packs have none of them.
+    """
+    suspect = False
     parents: list[int] = []
     sizes: array[int] = array("Q")
     roots: list[int] = []
@@ -132,10 +139,13 @@ def _headers(
             found.damaged.append((offset, str(err)))
             add_parent(parent)
             add_size(0)
+            suspect = True
             continue
         if kind == OFS_DELTA:
             parent = position.get(base, _FOREIGN)
+            suspect = suspect or parent >= i
         elif kind == REF_DELTA:
+            suspect = True
             entry = index.find(pack.map[data - 20 : data])
             parent = _FOREIGN if entry is None else position[index.offset(entry)]
         elif kind == BLOB:
@@ -144,7 +154,20 @@ def _headers(
         add_size(size)
         if parent >= 0:
             children.setdefault(parent, []).append(i)
-    return parents, sizes, roots, children
+    return parents, sizes, roots, children, suspect
+
+
+def _unrooted(at: array[int], parents: list[int], children: dict[int, list[int]], found: PackPlan) -> Iterator[int]:
+    """Deltas that no sound root leads to: of damaged bases, or in a circle. Reading them one by one says why."""
+    damaged = {offset for offset, _ in found.damaged}
+    reached = bytearray(len(parents))
+    for i, parent in enumerate(parents):
+        if parent < 0 and at[i] not in damaged:
+            for node in _subtree(i, children):
+                reached[node] = 1
+    for i, parent in enumerate(parents):
+        if parent >= 0 and not reached[i]:
+            yield i
 
 
 def _subtree(node: int, children: dict[int, list[int]]) -> Iterator[int]:

@@ -64,7 +64,7 @@ def render(node: Node, dialect: Dialect) -> str:
         inner = render(node.item, dialect)
         if dialect == "vectorscan":
             return f"(?:{inner})"
-        return f"(?P<{node.name}>{inner})" if node.name else f"({inner})"
+        return f"(?P<{node.name}>{inner})" if node.name and node.name.isascii() else f"({inner})"
     if isinstance(node, Repeat):
         inner = render(node.item, dialect)
         if not isinstance(node.item, Atom):

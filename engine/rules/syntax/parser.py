@@ -212,7 +212,7 @@ class _Parser:
         if char in "pP":
             return Atom(self.unicode_property(flags, negated=char == "P"))
         code = self.char_code(char)
-        if char == "x" and code > 0x7F:
+        if char in "x01234567" and code > 0x7F:
             self.exact = False
         return self.literal(code, flags)
 
@@ -285,6 +285,8 @@ class _Parser:
             if end > 0 and name.lstrip("^") in classes.POSIX:
                 self.pos = end + 2
                 mask = classes.POSIX[name.lstrip("^")]
+                if flags.fold:
+                    mask = classes.fold(mask)  # before it is negated, as RE2 does
                 return ALL_BYTES & ~mask if name.startswith("^") else mask
         if self.peek("\\") and self.pos + 1 < len(self.text):
             char = self.text[self.pos + 1]
@@ -302,6 +304,6 @@ class _Parser:
             return ord(char)
         char = self.take()
         code = self.char_code(char)
-        if char == "x" and code > 0x7F:
+        if char in "x01234567" and code > 0x7F:
             self.exact = False
         return code

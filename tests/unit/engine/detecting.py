@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gossip.engine.detect.match import Match
 
 TOKEN = b"tok_12345678"
-TOKEN_REGEX = "(tok_[0-9]{8})"  # noqa: S105 - a pattern
+TOKEN_REGEX = "(tok_[0-9]{8})"
 
 
 @dataclass(frozen=True)

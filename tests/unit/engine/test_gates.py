@@ -116,7 +116,12 @@ def test_inline_comment(comment: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "comment", [b"# pragma: allowlist nextline secret", b"# pragma: whitelist nextline secret", b"#pragma: allowlist-nextline-secret"]
+    "comment",
+    [
+        b"# pragma: allowlist nextline secret",
+        b"# pragma: whitelist nextline secret",
+        b"#pragma: allowlist-nextline-secret",
+    ],
 )
 def test_inline_comment_for_the_next_line(comment: bytes) -> None:
     """It counts for exactly one line, the one after it."""
