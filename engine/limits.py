@@ -21,9 +21,6 @@ BINARY_SNIFF_BYTES = 8192
 
 PREVIEW_CHARS_MAX = 4
 
-RULE_REPEAT_MAX = 1000
-"""Largest repetition count in a rule's regex (RE2's own limit)."""
-
 
 def overlap_bytes(widest_match_bytes: int) -> int:
     """Bytes of the previous segment that the next one must see again so that no match can be lost or cut."""

@@ -17,33 +17,27 @@ class PatternError(ValueError):
     """The pattern is not one that RE2 or Gossip understands. The text is RE2's own."""
 
 
-def _options() -> Any:
+def _compiled(pattern: bytes | str, encoding: Any) -> Any:
+    """An RE2 object. Raises PatternError."""
     options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
+    options.encoding = encoding
     options.log_errors = False
     options.max_mem = _MEMORY_BYTES_MAX
-    return options
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as err:
+        reason = err.args[0] if err.args else "not a regular expression"
+        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
 
 
 def compile_bytes(pattern: bytes) -> Any:
     """An RE2 object that reads every byte as one character. Raises PatternError."""
-    try:
-        return re2.compile(pattern, _options())
-    except re2.error as err:
-        reason = err.args[0] if err.args else "not a regular expression"
-        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+    return _compiled(pattern, re2.Options.Encoding.LATIN1)
 
 
 def read_pattern(pattern: str) -> Parsed:
     """The tree of a pattern, after RE2 has accepted it as text. Raises PatternError."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MEMORY_BYTES_MAX
-    try:
-        re2.compile(pattern, options)
-    except re2.error as err:
-        reason = err.args[0] if err.args else "not a regular expression"
-        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+    _compiled(pattern, re2.Options.Encoding.UTF8)
     try:
         return parse(pattern)
     except (UnsupportedSyntaxError, ValueError, IndexError) as err:
