@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gossip.engine.detect.confidence import Evidence, confidence
 from gossip.engine.identity import (
     finding_id,
     item_id,
@@ -14,7 +15,7 @@ from gossip.engine.identity import (
     tenant_id,
 )
 from gossip.engine.redact import preview
-from gossip.schemas.finding import Finding, level_of
+from gossip.schemas.finding import Finding, Part, level_of
 from gossip.schemas.units import Place, Sighting
 
 if TYPE_CHECKING:
@@ -34,11 +35,19 @@ class FindingMaker:
         self._key = tenant_key
         self._show_secrets = show_secrets
 
-    def sighting(self, match: Match, version: bytes, object_id: str) -> Sighting:
+    def sighting(
+        self,
+        match: Match,
+        version: bytes,
+        object_id: str,
+        container: tuple[str, ...] = (),
+    ) -> Sighting:
         """A match as it may leave the worker: hashed and redacted."""
+        if container:
+            version += b"".join(b"\0" + name.encode("utf-8", "surrogateescape") for name in container)
         return Sighting(
             rule=match.rule,
-            secret_hash=secret_hash(self._key, norm_hash(match.secret)),
+            secret_hash=self._hash(match.secret),
             preview=preview(match.secret),
             start=match.start,
             end=match.end,
@@ -49,14 +58,28 @@ class FindingMaker:
             version_id=object_version_id(version),
             object_id=object_id,
             pending=match.pending,
+            confidence=match.confidence,
+            validation=match.validation,
+            facts=match.facts,
+            decode_path=match.decode_path,
+            container_path=container,
+            parts=tuple(self._part(part) for part in match.parts),
             secret=match.secret if self._show_secrets else None,
         )
+
+    def _hash(self, secret: bytes) -> bytes:
+        return secret_hash(self._key, norm_hash(secret))
+
+    def _part(self, match: Match) -> Part:
+        rule = self._detector.rule_set.rules[match.rule]
+        hashed = self._hash(match.secret).hex()
+        return Part(rule.id, hashed, preview(match.secret), match.line, match.column, match.start, match.end)
 
     def path_sighting(self, rule: int, path: bytes, object_id: str, pending: tuple[int, ...]) -> Sighting:
         """What a rule without a regex reports: the document itself. Its hash is that of the path."""
         version = object_version_id(path + b"\0" + object_id.encode())
-        hashed = secret_hash(self._key, norm_hash(path))
-        return Sighting(rule, hashed, "", 0, 0, 1, 1, 1, 1, version, object_id, pending)
+        certain = confidence(self._detector.rule_set.rules[rule], Evidence())
+        return Sighting(rule, self._hash(path), "", 0, 0, 1, 1, 1, 1, version, object_id, pending, certain)
 
     def finding(self, sighting: Sighting, place: Place, target: str, item: bytes) -> Finding | None:
         """The finding at a place, None where the place makes it none."""
@@ -71,8 +94,8 @@ class FindingMaker:
             occurrence_id=occurrence_id(found, sighting.version_id, sighting.start, length).hex(),
             rule_id=rule.id,
             description=rule.description,
-            confidence=rule.confidence,
-            level=level_of(rule.confidence),
+            confidence=sighting.confidence,
+            level=level_of(sighting.confidence),
             secret_hash=sighting.secret_hash.hex(),
             preview=sighting.preview,
             target=target,
@@ -88,6 +111,11 @@ class FindingMaker:
             author=place.author,
             email=place.email,
             date=place.date,
+            decode_path=sighting.decode_path,
+            container_path=sighting.container_path,
+            validation=sighting.validation,
+            facts=sighting.facts,
+            parts=sighting.parts,
             rule_fingerprint=rule.fingerprint.hex(),
             tags=rule.tags,
             secret=None if secret is None else secret.decode("utf-8", "backslashreplace"),

@@ -21,15 +21,48 @@ BINARY_SNIFF_BYTES = 8192
 
 PREVIEW_CHARS_MAX = 4
 
+WINDOW_RADIUS_BYTES = KEYWORD_RADIUS_BYTES
+"""What of the text around a match a rule's window gates look at, on each side."""
 
-def overlap_bytes(widest_match_bytes: int) -> int:
+EVIDENCE_RADIUS_BYTES = 32
+"""A keyword this near to a match is evidence for it (spec: keyword evidence radius)."""
+
+DECODE_DEPTH_MAX = 5
+"""Encodings inside one another that are followed (spec: 3; Kubernetes alone takes three)."""
+
+DECODE_REACH_BYTES = 64 * 1024
+"""How much of an encoded span is decoded on each side of what gave it away (spec: 64 KiB a span)."""
+
+DECODED_BYTES_MAX = 16 * 1024 * 1024
+"""Decoded output of one document, all encodings together. The spec's 512 KiB are for a call that scans 256 KiB."""
+
+DECODED_ITEMS_MAX = 8192
+"""Decoded buffers of one document (spec: 256 a call)."""
+
+INFLATED_BYTES_MAX = 4 * 1024 * 1024
+"""Output of one compressed span."""
+
+ENCODED_MIN_CHARS = 12
+"""A shorter encoded span holds no secret."""
+
+ESCAPE_CONTEXT_BYTES = 256
+"""Text on each side of an escape that is decoded with it."""
+
+ESCAPE_GAP_BYTES = 64
+"""Neighbourhoods of escapes that lie this close are decoded as one."""
+
+FINDINGS_PER_DOCUMENT_MAX = 100_000
+"""More are counted, not reported (spec: 8,192 a chunk)."""
+
+
+def overlap_bytes(widest_match_bytes: int, decode_bytes: int = 2 * DECODE_REACH_BYTES) -> int:
     """Bytes of the previous segment that the next one must see again so that no match can be lost or cut."""
-    return widest_match_bytes + 2 * LINE_CONTEXT_BYTES
+    return max(widest_match_bytes, decode_bytes) + 2 * LINE_CONTEXT_BYTES
 
 
-def check_segment_bytes(segment_bytes: int, widest_match_bytes: int = MATCH_BYTES_MAX) -> None:
+def check_segment_bytes(segment_bytes: int, overlap: int | None = None) -> None:
     """Raise MisuseError unless a segment is larger than what consecutive segments share, or no scan would advance."""
-    floor = overlap_bytes(widest_match_bytes)
+    floor = overlap_bytes(MATCH_BYTES_MAX) if overlap is None else overlap
     if segment_bytes <= floor:
         msg = f"segment size of {segment_bytes} bytes is too small: give more than {floor}"
         raise MisuseError(msg)

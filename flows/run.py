@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import gossip
 from gossip.engine.identity import HASH_BYTES, TAG_OPEN_KEY, derive
-from gossip.schemas.config import ScanConfig
+from gossip.schemas.config import DecodeMode, ScanConfig
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import Target, UnitResult
@@ -148,6 +148,10 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     segment_bytes: int | None = None,
     cache_folder: str | None = None,
     tenant_key: bytes | None = None,
+    decode: DecodeMode = "anchors",
+    decode_depth: int | None = None,
+    archives: bool = True,
+    scan_binary: bool = False,
 ) -> ScanConfig:
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
@@ -169,6 +173,10 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         show_secrets=show_secrets,
         segment_bytes=segment_bytes,
         min_confidence=min_confidence,
+        decode=decode,
+        decode_depth=decode_depth,
+        archives=archives,
+        scan_binary=scan_binary,
     )
 
 

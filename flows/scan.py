@@ -16,7 +16,7 @@ from bytewax import operators as op
 from bytewax.dataflow import Dataflow, Stream
 
 from gossip.engine.detect.detector import Detector
-from gossip.engine.limits import SEGMENT_BYTES
+from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
 from gossip.flows.sources import open_source
@@ -45,8 +45,9 @@ def load_rules(config: ScanConfig) -> RuleSet:
 def build_detector(config: ScanConfig) -> Detector:
     """A detector for the run's rules. Raises MisuseError."""
     rules = load_rules(config)
-    program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None)
-    return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES)
+    program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None, config.decode)
+    depth = DECODE_DEPTH_MAX if config.decode_depth is None else config.decode_depth
+    return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES, decode_depth=depth)
 
 
 def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:

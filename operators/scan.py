@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bytewax.dataflow import Stream, operator
 
+from gossip.engine.decode.content import Left, Text, contents
+from gossip.engine.decode.documents import EXTRACTORS
 from gossip.engine.detect.match import Match
+from gossip.engine.findings import display_path
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
@@ -46,31 +51,74 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
 
 
 def _scan_document(tools: Tools, target: int, document: Document, result: UnitResult) -> None:
-    size = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal size
-        for chunk in document.chunks:
-            size += len(chunk)
-            yield chunk
-
+    counted = _Counted(document.chunks)
+    sightings: list[tuple[Match, tuple[str, ...]]] = []
+    scanned = 0
     try:
-        matches = tools.detector.scan(counted())
-    except GossipError as err:
+        for item in contents(_base_name(document), counted, tools.policy, time.monotonic, document.seekable):
+            if isinstance(item, Text):
+                scanned += 1
+                sightings.extend((match, item.container) for match in _scan_text(tools, document, item, result))
+            elif isinstance(item, Left):
+                result.skipped[item.reason] += 1
+            else:
+                result.losses.append(Loss(item.reason, inside(document.name, item.container), item.detail))
+    except (GossipError, OSError) as err:
         result.losses.append(Loss("unreadable", document.name, str(err)))
-        return
-    finally:
-        result.bytes += size
-    result.documents += 1
-    if matches:
-        _report(tools, target, document, matches, result)
+    result.bytes += counted.size
+    result.documents += bool(scanned)
+    if sightings:
+        _report(tools, target, document, sightings, result)
     if document.path is not None:
         _by_path(tools, target, document, result)
 
 
-def _report(tools: Tools, target: int, document: Document, matches: list[Match], result: UnitResult) -> None:
+class _Counted:
+    """Chunks, and how many bytes were read of them."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            yield chunk
+
+
+def _base_name(document: Document) -> str:
+    return "" if document.path is None else display_path(document.path.rpartition(b"/")[2])
+
+
+def inside(name: str, container: tuple[str, ...]) -> str:
+    """How a place in an archive is written: `backup.zip!etc/app.env`."""
+    return "!".join((name, *container))
+
+
+def _scan_text(tools: Tools, document: Document, text: Text, result: UnitResult) -> list[Match]:
+    """The matches of one text, at their places in the bytes as they are stored."""
+    found, dropped = tools.detector.scan(text.chunks)
+    for cause, count in sorted(dropped.items()):
+        detail = f"{count} times; the rest of the document was scanned"
+        result.losses.append(Loss(f"budget-{cause}", inside(document.name, text.container), detail))
+    if not text.steps:
+        return found
+    return [_as_stored(match, text) for match in found]
+
+
+def _as_stored(match: Match, text: Text) -> Match:
+    start, end = text.origin(match.start, match.end) if text.origin else (match.start, match.end)
+    return replace(match, start=start, end=end, decode_path=(*text.steps, *match.decode_path))
+
+
+def _report(
+    tools: Tools, target: int, document: Document, matches: list[tuple[Match, tuple[str, ...]]], result: UnitResult
+) -> None:
     version = document.version()
-    sightings = [tools.maker.sighting(match, version, document.object_id) for match in matches]
+    sightings = [
+        tools.maker.sighting(match, version, document.object_id, container)
+        for match, container in without_repeats(matches)
+    ]
     if document.place is None:
         result.sightings.extend(sightings)
         return
@@ -79,6 +127,26 @@ def _report(tools: Tools, target: int, document: Document, matches: list[Match],
         finding = tools.maker.finding(sighting, place, tools.name(target), tools.item(target))
         if finding is not None:
             result.findings.append(finding)
+
+
+def without_repeats(matches: list[tuple[Match, tuple[str, ...]]]) -> list[tuple[Match, tuple[str, ...]]]:
+    """Matches less those that a structured document repeats: the same rule and secret in the same stored bytes.
+
+    What was read straight from the bytes comes first, and stays.
+    """
+    seen: set[tuple[int, bytes, tuple[str, ...]]] = set()
+    places: set[tuple[int, bytes, tuple[str, ...], int]] = set()
+    kept = []
+    for match, container in matches:
+        secret = (match.rule, match.secret, container)
+        if match.decode_path and match.decode_path[0] in EXTRACTORS:
+            if secret in seen or (*secret, match.start) in places:
+                continue
+            places.add((*secret, match.start))
+        else:
+            seen.add(secret)
+        kept.append((match, container))
+    return kept
 
 
 def _by_path(tools: Tools, target: int, opened: Document | Skip, result: UnitResult) -> None:

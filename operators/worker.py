@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import cast
 
+from gossip.engine.decode.content import Policy
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
 from gossip.operators.spread import Balance
@@ -59,6 +60,11 @@ class Tools:
     def detector(self) -> Detector:
         """The detector of this thread."""
         return self._build()
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What is opened inside documents."""
+        return Policy(archives=self._config.archives, binary=self._config.scan_binary)
 
     @cached_property
     def maker(self) -> FindingMaker:

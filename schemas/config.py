@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gossip.schemas.units import Target
+
+DecodeMode = Literal["off", "anchors", "thorough"]
+"""Encoded text is left alone, decoded where a rule's literal shows in it, or decoded wherever it could be some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,10 @@ class ScanConfig:
     segment_bytes: int | None = None
     """Content handed to one database scan; None: the engine's default. It never changes the findings."""
     min_confidence: int = 0
+    decode: DecodeMode = "anchors"
+    decode_depth: int | None = None
+    """Encodings inside one another that are followed; None: the engine's default."""
+    archives: bool = True
+    """Look into archives and documents."""
+    scan_binary: bool = False
+    """Scan content of no known format too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Level = Literal["low", "medium", "high"]
 Validation = Literal["valid", "invalid", "indeterminate", "none"]
@@ -17,6 +17,18 @@ def level_of(confidence: int) -> Level:
     if confidence >= LEVEL_HIGH_MIN:
         return "high"
     return "medium" if confidence >= LEVEL_MEDIUM_MIN else "low"
+
+
+class Part(NamedTuple):
+    """A component of a multi-part finding: another rule's match near the secret."""
+
+    rule_id: str
+    secret_hash: str
+    preview: str
+    line: int
+    column: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,11 @@ class Finding:
     container_path: tuple[str, ...] = ()
     """Members of archives from the outermost to the innermost."""
     validation: Validation = "none"
+    """What the rule's offline validator says of the secret."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the validator read off it, by name: an account number, an algorithm, a time of expiry."""
+    parts: tuple[Part, ...] = ()
+    """The components of a multi-part rule, in the rule's order."""
     rule_fingerprint: str = ""
     """BLAKE3 of the rule's definition: 64 hex digits."""
     tags: tuple[str, ...] = ()
@@ -80,6 +97,8 @@ class Finding:
         for name in FINDING_FIELDS:
             value = getattr(self, name)
             record[name] = list(value) if type(value) is tuple else value
+        record["facts"] = dict(self.facts)
+        record["parts"] = [part._asdict() for part in self.parts]
         if self.secret is not None:
             record["secret"] = self.secret
         return record

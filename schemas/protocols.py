@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import (
@@ -36,6 +36,8 @@ class Document:
     path: bytes | None = None
     """Where known beforehand: for rules that look at paths alone."""
     object_id: str = ""
+    seekable: Callable[[], BinaryIO] | None = None
+    """Opens the same content anew, for formats that are read from their end."""
 
 
 @dataclass(frozen=True, slots=True)

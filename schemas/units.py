@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gossip.schemas.finding import Finding
+    from gossip.schemas.finding import Finding, Part, Validation
     from gossip.schemas.summary import Loss
 
 
@@ -85,7 +85,9 @@ class Place(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """A match whose document has no place yet. Holds no secret bytes unless the user asked to see secrets."""
+    """A match as it may leave its worker, before its place is known. Holds no secret bytes unless the user asked to see
+    secrets.
+    """
 
     rule: int
     secret_hash: bytes
@@ -99,6 +101,12 @@ class Sighting(NamedTuple):
     version_id: bytes
     object_id: str
     pending: tuple[int, ...]
+    confidence: int
+    validation: Validation = "none"
+    facts: tuple[tuple[str, str], ...] = ()
+    decode_path: tuple[str, ...] = ()
+    container_path: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     secret: bytes | None = None
 
 

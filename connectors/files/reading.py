@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from blake3 import blake3
 
-from gossip.engine.decode.policy import is_binary
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.protocols import Document, Opened, Skip
@@ -54,11 +54,23 @@ def open_handle(handle: int, path: bytes, size: int | None = None) -> Iterator[O
     except OSError as err:
         yield _unreadable(name, err)
         return
-    if is_binary(first):
-        yield Skip("binary", path)
-        return
     content = Content(handle, first, name)
-    yield Document(name, content.chunks(), lambda: path + b"\0" + content.digest(), lambda: Place(path), path=path)
+
+    def seekable() -> BinaryIO:
+        return (
+            io.BytesIO(first)
+            if len(first) < CHUNK_BYTES
+            else cast("BinaryIO", io.BufferedReader(_Anew(handle), 1 << 16))
+        )
+
+    yield Document(
+        name,
+        content.chunks(),
+        lambda: path + b"\0" + content.digest(),
+        lambda: Place(path),
+        path=path,
+        seekable=None if size is None else seekable,
+    )
 
 
 def _unreadable(name: str, err: OSError) -> Loss:
@@ -110,5 +122,41 @@ class Content:
             yield chunk
 
     def digest(self) -> bytes:
-        """32 bytes of BLAKE3 over the content that was read."""
-        return blake3(self._first).digest() if self._hash is None else self._hash.digest()
+        """32 bytes of BLAKE3 over the content; what nobody has read yet is read now."""
+        if len(self._first) < CHUNK_BYTES:
+            return blake3(self._first).digest()
+        if self._hash is None:
+            for _ in self.chunks():
+                pass
+        assert self._hash is not None
+        return self._hash.digest()
+
+
+class _Anew(io.RawIOBase):
+    """A regular file's content from its start, read by position: the handle's own position stays where it is."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
+        if start is None:
+            start = os.fstat(self._handle).st_size
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        data = os.pread(self._handle, len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -13,6 +13,7 @@ falls.
 
 from __future__ import annotations
 
+import io
 import os
 from functools import cached_property
 from itertools import islice
@@ -29,10 +30,9 @@ from gossip.connectors.git.repository import Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
-from gossip.engine.decode.policy import is_binary
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
-from gossip.schemas.protocols import Document, Opened, Skip
+from gossip.schemas.protocols import Document, Opened
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
@@ -302,13 +302,11 @@ def blob_document(
     *,
     place: Callable[[], Place] | None = None,
     path: bytes | None = None,
-) -> Document | Skip:
-    """The document of a blob, or why it is none."""
-    if is_binary(first):
-        return Skip("binary", path)
+) -> Document:
+    """The document of a blob."""
     text = name.hex()
     chunks = [first] if more is None else _chained(first, more)
-    return Document(text, chunks, lambda: name, place, path, text)
+    return Document(text, chunks, lambda: name, place, path, text, None if more else lambda: io.BytesIO(first))
 
 
 def _chained(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:

@@ -31,9 +31,16 @@ def cell(value: Any) -> str:
     >>> cell("=1+1"), cell(["base64", "gzip"]), cell(7)
     ("'=1+1", 'base64;gzip', '7')
     """
-    text = LIST_SEPARATOR.join(value) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, dict):
+        value = [f"{name}={text}" for name, text in value.items()]
+    text = LIST_SEPARATOR.join(map(_item, value)) if isinstance(value, (list, tuple)) else str(value)
     text = visible(text, keep="\t\r\n")
     return "'" + text if text.startswith(_FORMULA_STARTS) else text
+
+
+def _item(value: Any) -> str:
+    """One item of a list: a component of a multi-part finding by its rule and place."""
+    return f"{value['rule_id']}@{value['line']}:{value['column']}" if isinstance(value, dict) else str(value)
 
 
 def _row(values: Sequence[str]) -> bytes:

@@ -1,29 +1,38 @@
 """The detector: content in, matches out.
 
 What it reports is defined without any reference to chunks: for each rule, the leftmost-first, non-overlapping matches
-of
-its regex over the whole document that are at most its width long, less those that a gate rejects. Everything else
-here is
-speed: Vectorscan says where to look, RE2 looks only there, and a document is read segment by segment.
+of its regex over the whole document that are at most its width long, less those that a gate rejects; and the same over
+whatever was decoded from the document. Everything else here is speed: Vectorscan says where to look, RE2 looks only
+there, and a document is read segment by segment.
 
 Why segments cannot change the result: a match is taken from a segment only if its longest possible extent and all the
 context that a gate may ask for lie inside that segment; otherwise its place is left to the next segment, which starts
-early enough to see it whole. Per rule, the first undecided offset is carried over.
+early enough to see it whole. Per rule, the first undecided offset is carried over; for encoded text, the offset up to
+which hits were followed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gossip.engine.detect.gates.allowlist import Allowlists, Parts
-from gossip.engine.detect.gates.entropy import shannon_bits
-from gossip.engine.detect.gates.inline import allowed_inline, line_around
-from gossip.engine.detect.gates.keyword import keyword_near
+from gossip.engine.detect.buffer import Buffer
+from gossip.engine.detect.gates.allowlist import Parts
+from gossip.engine.detect.judge import Judge
 from gossip.engine.detect.match import Match, without_shadowed
+from gossip.engine.detect.nested import Budget, children
+from gossip.engine.detect.parts import Joiner
 from gossip.engine.detect.segment import Segment, segments
-from gossip.engine.detect.windows import windows_by_rule
-from gossip.engine.limits import LINE_CONTEXT_BYTES, SEGMENT_BYTES, check_segment_bytes, overlap_bytes
+from gossip.engine.detect.windows import sorted_hits
+from gossip.engine.limits import (
+    DECODE_DEPTH_MAX,
+    DECODE_REACH_BYTES,
+    FINDINGS_PER_DOCUMENT_MAX,
+    LINE_CONTEXT_BYTES,
+    SEGMENT_BYTES,
+    check_segment_bytes,
+    overlap_bytes,
+)
 from gossip.engine.rules.compiler import Program, load_database
 from gossip.engine.rules.model import GENERIC_TAG
 from gossip.engine.rules.patterns import byte_form, compile_bytes
@@ -31,7 +40,16 @@ from gossip.engine.rules.patterns import byte_form, compile_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from gossip.engine.decode.transforms import Hit
     from gossip.engine.rules.model import RuleSet
+
+
+class Scanned(NamedTuple):
+    """What one document held."""
+
+    matches: list[Match]
+    dropped: Counter[str]
+    """Work that a budget stopped, by cause. Empty: everything was looked at."""
 
 
 class Detector:
@@ -40,68 +58,120 @@ class Detector:
     `suppressed` counts rejected candidates by gate, over the life of the detector.
     """
 
-    def __init__(self, rule_set: RuleSet, program: Program, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        program: Program,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        decode_depth: int = DECODE_DEPTH_MAX,
+    ) -> None:
         self.rule_set = rule_set
         self.suppressed: Counter[str] = Counter()
         self._program = program
         self._database = load_database(program)
         self._patterns: dict[int, Any] = {}
         self._paths: dict[int, Any] = {}
-        self._keywords = [tuple(k.lower().encode() for k in rule.keywords) for rule in rule_set.rules]
-        self._allowlists = Allowlists(rule_set)
+        self._judge = Judge(rule_set, self.suppressed)
+        self._joiner = Joiner(rule_set)
         self._everywhere = [i for i, plan in enumerate(program.plans) if plan.everywhere]
         self._generic = frozenset(i for i, rule in enumerate(rule_set.rules) if GENERIC_TAG in rule.tags)
         self._silent = frozenset(i for i, rule in enumerate(rule_set.rules) if rule.skip_report)
+        self._decode_depth = decode_depth
+        self._decodes = any(probe.transform >= 0 for probe in program.probes)
         self._widest = max((plan.width for plan in program.plans), default=0)
         self._segment_bytes = segment_bytes
-        check_segment_bytes(segment_bytes, self._widest)
+        check_segment_bytes(segment_bytes, self._overlap())
         self.path_rules = tuple(i for i, rule in enumerate(rule_set.rules) if rule.regex is None)
         """Rules without a regex: they report a document by its path alone."""
 
-    def scan(self, chunks: Iterable[bytes]) -> list[Match]:
+    def _overlap(self) -> int:
+        return overlap_bytes(self._widest, 2 * DECODE_REACH_BYTES if self._decodes else 0)
+
+    def scan(self, chunks: Iterable[bytes]) -> Scanned:
         """The matches of one document, by place, given its content in chunks of any size."""
         found: list[Match] = []
+        budget = Budget(self._decode_depth)
         decided: dict[int, int] = {}
-        for segment in segments(chunks, self._segment_bytes, overlap_bytes(self._widest)):
-            found.extend(self._scan_segment(segment, decided))
+        followed = 0
+        for segment in segments(chunks, self._segment_bytes, self._overlap()):
+            room = FINDINGS_PER_DOCUMENT_MAX - len(found)
+            root = Buffer(segment.data)
+            hits = self._hits(root.data)
+            new = list(self._match(root, segment, hits[0] if hits else {}, decided))
+            limit = len(segment.data) if segment.last else len(segment.data) - DECODE_REACH_BYTES
+            if hits and hits[1]:
+                followed_here = followed - segment.base
+                encoded = {t: [h for h in hs if followed_here < h.end <= limit] for t, hs in hits[1].items()}
+                new.extend(self._decoded(root, segment, encoded, budget))
+            followed = segment.base + limit
+            found.extend(new[:room])
+            budget.dropped["findings"] += max(0, len(new) - room)
         if not found:
-            return found
+            return Scanned(found, +budget.dropped)
+        return Scanned(self._reported(found), +budget.dropped)
+
+    def _reported(self, found: list[Match]) -> list[Match]:
         kept, shadowed = without_shadowed(found, self._generic)
         if shadowed:
             self.suppressed["shadowed"] += shadowed
-        return kept
+        joined, alone = self._joiner.join(kept)
+        if alone:
+            self.suppressed["component-missing"] += alone
+        return joined
 
-    def _scan_segment(self, segment: Segment, decided: dict[int, int]) -> Iterator[Match]:
+    def _hits(self, data: bytes) -> tuple[dict[int, list[tuple[int, int]]], dict[int, list[Hit]]] | None:
+        """Windows by rule and hits by transform; None where there is nothing."""
+        if self._database is None:
+            return None
         hits: list[tuple[int, int]] = []
-        if self._database is not None:
 
-            def on_hit(probe: int, _start: int, end: int, _flags: int, _context: object) -> None:
-                hits.append((probe, end))
+        def on_hit(probe: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            hits.append((probe, end))
 
-            self._database.scan(segment.data, match_event_handler=on_hit)
-        size = len(segment.data)
-        windows = windows_by_rule(hits, self._program.probes, size) if hits else {}
+        self._database.scan(data, match_event_handler=on_hit)
+        return sorted_hits(hits, self._program.probes, len(data)) if hits else None
+
+    def _decoded(
+        self, buffer: Buffer, segment: Segment, encoded: dict[int, list[Hit]], budget: Budget
+    ) -> Iterator[Match]:
+        """Matches in what was decoded from a buffer, and in what was decoded from that."""
+        for child in children(buffer, encoded, budget):
+            hits = self._hits(child.data)
+            windows, deeper = hits or ({}, {})
+            yield from self._match(child, segment, windows, {})
+            yield from self._decoded(child, segment, deeper, budget)
+
+    def _match(
+        self, buffer: Buffer, segment: Segment, windows: dict[int, list[tuple[int, int]]], decided: dict[int, int]
+    ) -> Iterator[Match]:
+        size = len(buffer.data)
         for rule in self._everywhere:
             windows[rule] = [(0, size)]
         for rule in sorted(windows):
-            if rule not in self._silent:
-                yield from self._confirm(rule, windows[rule], segment, decided)
-        if not segment.last:
+            if rule not in self._silent or rule in self._joiner.components:
+                yield from self._confirm(rule, windows[rule], buffer, segment, decided)
+        if not segment.last and not buffer.steps:
             for rule, plan in enumerate(self._program.plans):
                 settled = segment.base + size - plan.width - LINE_CONTEXT_BYTES
                 decided[rule] = max(decided.get(rule, 0), settled)
 
     def _confirm(
-        self, rule: int, windows: list[tuple[int, int]], segment: Segment, decided: dict[int, int]
+        self,
+        rule: int,
+        windows: list[tuple[int, int]],
+        buffer: Buffer,
+        segment: Segment,
+        decided: dict[int, int],
     ) -> Iterator[Match]:
         pattern = self._patterns.get(rule)
         if pattern is None:
             pattern = self._patterns[rule] = compile_bytes(self._program.plans[rule].pattern.encode())
         width = self._program.plans[rule].width
-        data = segment.data
+        data = buffer.data
         # Matches that start at or past this offset are the next segment's.
-        limit = len(data) if segment.last else len(data) - width - LINE_CONTEXT_BYTES
-        floor = decided.get(rule, 0) - segment.base
+        limit = len(data) if segment.last or buffer.steps else len(data) - width - LINE_CONTEXT_BYTES
+        floor = 0 if buffer.steps else decided.get(rule, 0) - segment.base
         for low, high in windows:
             position = max(low, floor)
             while position < min(high, limit):
@@ -115,34 +185,36 @@ class Detector:
                         position = start + 1
                         continue
                 position = floor = found.end()
-                match = self._judge(rule, found, segment)
+                match = self._placed(rule, found, buffer, segment)
                 if match is not None:
                     yield match
-        decided[rule] = max(decided.get(rule, 0), segment.base + floor)
+        if not buffer.steps:
+            decided[rule] = max(decided.get(rule, 0), segment.base + floor)
 
-    def _judge(self, rule: int, found: Any, segment: Segment) -> Match | None:
-        """All gates in their order; None where one rejects, with its counter moved."""
-        definition = self.rule_set.rules[rule]
-        data = segment.data
-        full_start, full_end = found.span()
-        if self._keywords[rule] and not keyword_near(data, full_start, full_end, self._keywords[rule]):
-            self.suppressed["keyword"] += 1
+    def _placed(self, rule: int, found: Any, buffer: Buffer, segment: Segment) -> Match | None:
+        judged = self._judge.judge(rule, found, buffer)
+        if judged is None:
             return None
-        start, end = _secret_span(found, definition.secret_group)
-        secret = data[start:end]
-        if definition.entropy is not None and shannon_bits(secret) < definition.entropy:
-            self.suppressed["entropy"] += 1
-            return None
-        first, last = line_around(data, start, end)
-        parts = Parts(secret, data[full_start:full_end], data[first:last])
-        pending = self._allowlists.judge(rule, parts)
-        if pending is None:
-            self.suppressed["allowlist"] += 1
-            return None
-        if allowed_inline(data, start, end):
-            self.suppressed["inline-allow"] += 1
-            return None
-        return segment.place(rule, (start, end), (full_start, full_end), pending)
+        span, full = buffer.outer(judged.start, judged.end), buffer.outer(*found.span())
+        (line, column), (end_line, end_column) = segment.place(span[0]), segment.place(span[1])
+        return Match(
+            rule=rule,
+            start=segment.base + span[0],
+            end=segment.base + span[1],
+            full_start=segment.base + full[0],
+            full_end=segment.base + full[1],
+            secret=buffer.data[judged.start : judged.end],
+            line=line,
+            column=column,
+            end_line=end_line,
+            end_column=end_column,
+            pending=judged.pending,
+            confidence=judged.confidence,
+            validation=judged.validation,
+            facts=judged.facts,
+            decode_path=buffer.steps,
+            escaped=buffer.escaped,
+        )
 
     def place_rejects(self, rule: int, pending: tuple[int, ...], path: bytes, commit: str) -> bool:
         """Whether a match at this place is no finding: its rule is for other paths, or an allowlist names the place."""
@@ -150,7 +222,7 @@ class Detector:
         if wanted is not None and not self.path_matches(rule, path):
             self.suppressed["path"] += 1
             return True
-        if pending and self._allowlists.place_allowed(pending, path, commit):
+        if pending and self._judge.allowlists.place_allowed(pending, path, commit):
             self.suppressed["allowlist"] += 1
             return True
         return False
@@ -168,19 +240,7 @@ class Detector:
         found = []
         for rule in self.path_rules:
             if rule not in self._silent and self.path_matches(rule, path):
-                pending = self._allowlists.judge(rule, Parts(b"", b"", b""))
+                pending = self._judge.allowlists.judge(rule, Parts(b"", b"", b""))
                 if pending is not None:
                     found.append((rule, pending))
         return found
-
-
-def _secret_span(found: Any, group: int) -> tuple[int, int]:
-    """The configured group if it took part and is not empty, else the first such group, else the whole match."""
-    spans = [found.span(number) for number in range(1, found.re.groups + 1)]
-    if group and spans[group - 1][0] < spans[group - 1][1]:
-        return int(spans[group - 1][0]), int(spans[group - 1][1])
-    for start, end in spans:
-        if 0 <= start < end:
-            return int(start), int(end)
-    start, end = found.span()
-    return int(start), int(end)

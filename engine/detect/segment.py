@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gossip.engine.detect.match import Match
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -25,26 +23,7 @@ class Segment:
     last: bool
     _breaks: list[int] = field(default_factory=list)
 
-    def place(self, rule: int, span: tuple[int, int], full: tuple[int, int], pending: tuple[int, ...]) -> Match:
-        """A match at offsets of this segment, as offsets, lines and columns of the document."""
-        start, end = span
-        line, column = self._line_column(start)
-        end_line, end_column = self._line_column(end)
-        return Match(
-            rule=rule,
-            start=self.base + start,
-            end=self.base + end,
-            full_start=self.base + full[0],
-            full_end=self.base + full[1],
-            secret=self.data[start:end],
-            line=line,
-            column=column,
-            end_line=end_line,
-            end_column=end_column,
-            pending=pending,
-        )
-
-    def _line_column(self, offset: int) -> tuple[int, int]:
+    def place(self, offset: int) -> tuple[int, int]:
         """1-based line and byte column of an offset of the segment."""
         begin = self.data.rfind(b"\n", 0, offset)
         line_start = self.line_start if begin < 0 else self.base + begin + 1

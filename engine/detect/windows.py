@@ -1,30 +1,35 @@
-"""From hits to the windows in which a rule is confirmed."""
+"""From hits to the windows in which a rule is confirmed, and to the places where text is encoded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gossip.engine.decode.transforms.base import Hit
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gossip.engine.rules.compiler import Probe
+    from gossip.engine.rules.probes import Probe
 
 
-def windows_by_rule(
+def sorted_hits(
     hits: Iterable[tuple[int, int]], probes: tuple[Probe, ...], size: int
-) -> dict[int, list[tuple[int, int]]]:
-    """Rule index -> disjoint half-open windows, ascending, clamped to [0, size).
+) -> tuple[dict[int, list[tuple[int, int]]], dict[int, list[Hit]]]:
+    """Rule index -> disjoint half-open windows, ascending, clamped to [0, size); and transform index -> hits.
 
     Windows that overlap or touch are merged: a whole match lies in one window or in none, so confirming window by
-    window
-    finds exactly what one pass over the whole document would find.
+    window finds exactly what one pass over the whole document would find.
     """
     spans: dict[int, list[tuple[int, int]]] = {}
-    for probe_id, end in hits:
-        probe = probes[probe_id]
-        window = (max(0, end - probe.back), min(size, end + probe.ahead))
-        spans.setdefault(probe.rule, []).append(window)
-    return {rule: _merged(windows) for rule, windows in spans.items()}
+    encoded: dict[int, list[Hit]] = {}
+    for number, end in hits:
+        probe = probes[number]
+        if probe.transform < 0:
+            spans.setdefault(probe.rule, []).append((max(0, end - probe.back), min(size, end + probe.ahead)))
+        else:
+            width = min(probe.back, end)
+            encoded.setdefault(probe.transform, []).append(Hit(end, width, probe.phase))
+    return {rule: _merged(windows) for rule, windows in spans.items()}, encoded
 
 
 def _merged(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:

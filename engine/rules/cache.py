@@ -21,32 +21,33 @@ from gossip.engine.rules.compiler import PROGRAM_FORMAT, Program, compile_rules,
 
 if TYPE_CHECKING:
     from gossip.engine.rules.model import RuleSet
+    from gossip.schemas.config import DecodeMode
 
 _MAGIC = b"GOSSIPDB"
 
 
-def cached_program(rule_set: RuleSet, folder: Path | None) -> Program:
+def cached_program(rule_set: RuleSet, folder: Path | None, decode: DecodeMode = "anchors") -> Program:
     """The program of a rule set, from `folder` where it has it, else compiled and stored there. None: never stored.
 
     Raises MisuseError as `compile_rules` does. A folder that cannot be written is no error: the next start is slow.
     """
     if folder is None:
-        return compile_rules(rule_set)
-    key = _key(rule_set)
+        return compile_rules(rule_set, decode)
+    key = _key(rule_set, decode)
     path = folder / f"{key.hex()}.program"
     program = _read(path, key)
     if program is None:
-        program = compile_rules(rule_set)
+        program = compile_rules(rule_set, decode)
         with contextlib.suppress(OSError):
             _write(path, key, program)
     return program
 
 
-def _key(rule_set: RuleSet) -> bytes:
+def _key(rule_set: RuleSet, decode: DecodeMode) -> bytes:
     # Order matters here, unlike in the rules' digest: a program names rules by their index.
     fingerprints = b"".join(rule.fingerprint for rule in rule_set.rules)
     shared = repr([allowlist.canonical() for allowlist in rule_set.allowlists]).encode()
-    machine = f"{PROGRAM_FORMAT} {getattr(hyperscan, '__version__', '')} {platform.machine()}".encode()
+    machine = f"{PROGRAM_FORMAT} {decode} {getattr(hyperscan, '__version__', '')} {platform.machine()}".encode()
     return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared))
 
 

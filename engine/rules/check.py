@@ -22,7 +22,7 @@ def check_examples(rule_set: RuleSet, program: Program) -> list[str]:
         for kind, texts, wanted in (("example", rule.examples, True), ("counterexample", rule.counterexamples, False)):
             for index, template in enumerate(texts):
                 text = expand(template, f"{rule.id}/{index}").encode()
-                found = {match.rule for match in detector.scan([text])}
+                found = {match.rule for match in detector.scan([text]).matches}
                 shadowed = wanted and "generic" in rule.tags and bool(found)
                 if (number in found) != wanted and not shadowed:
                     verdict = "is not found" if wanted else "is reported"

@@ -15,26 +15,17 @@ import hyperscan
 
 from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
+from gossip.engine.rules.probes import Expression, Probe, encoded_expressions
 from gossip.engine.rules.syntax.forms import render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
+    from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 1
+PROGRAM_FORMAT = 2
 """Part of the cache key: raise it when the meaning of a program's fields changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One expression of the database. A match of rule `rule` that holds a hit ending at e lies within
-    [e - back, e + ahead].
-    """
-
-    rule: int
-    back: int
-    ahead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ class Program:
 
     def header(self) -> bytes:
         """All but the database, as JSON."""
-        fields = {"plans": [asdict(p) for p in self.plans], "probes": [[p.rule, p.back, p.ahead] for p in self.probes]}
+        fields = {"plans": [asdict(p) for p in self.plans], "probes": self.probes}
         return json.dumps(fields, separators=(",", ":")).encode()
 
     @classmethod
@@ -69,10 +60,10 @@ class Program:
         """The inverse of `header`. Raises ValueError, KeyError or TypeError for what is not one."""
         fields = json.loads(header)
         plans = tuple(RulePlan(**entry) for entry in fields["plans"])
-        return cls(plans, tuple(Probe(*entry) for entry in fields["probes"]), database)
+        return cls(plans, tuple(map(Probe._make, fields["probes"])), database)
 
 
-def compile_rules(rule_set: RuleSet) -> Program:
+def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
     """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern."""
     for allowlist in rule_set.allowlists:
         _check_allowlist(allowlist, rule_set.source)
@@ -82,31 +73,25 @@ def compile_rules(rule_set: RuleSet) -> Program:
         node, plan = _plan(rule, rule_set.source)
         nodes.append(node)
         plans.append(plan)
-    found = [_Expression.of(index, node) for index, node in enumerate(nodes) if node is not None]
-    database = _compile(found)
+    found = [_expression(index, node) for index, node in enumerate(nodes) if node is not None]
+    encoded = encoded_expressions(nodes, decode)
+    database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
-        database = _compile(found)
+        database = _compile(found + encoded)
         if database is None:
             msg = "Vectorscan refuses the rules together although it accepts each of them"
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
     plans = [RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)]
-    return Program(tuple(plans), tuple(one.probe for one in found), database)
+    return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
 
 
-@dataclass(frozen=True, slots=True)
-class _Expression:
-    text: bytes
-    probe: Probe
-    flags: int = 0
-
-    @classmethod
-    def of(cls, rule: int, node: Node) -> _Expression:
-        cut = trigger(node)
-        back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
-        ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
-        return cls(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
+def _expression(rule: int, node: Node) -> Expression:
+    cut = trigger(node)
+    back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
+    ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
+    return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
 
 
 def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
@@ -146,7 +131,7 @@ def check_pattern(pattern: str, where: str) -> None:
         raise MisuseError(f"{where}: {err}") from err
 
 
-def _compile(expressions: list[_Expression]) -> bytes | None:
+def _compile(expressions: list[Expression]) -> bytes | None:
     """The serialized database, or None where Vectorscan refuses one of the expressions."""
     if not expressions:
         return b""
@@ -164,11 +149,11 @@ def _compile(expressions: list[_Expression]) -> bytes | None:
     return dumped
 
 
-def _workable(one: _Expression, rule: Rule) -> list[_Expression]:
+def _workable(one: Expression, rule: Rule) -> list[Expression]:
     """What stands in for an expression: itself, its prefilter form, its rule's keywords, or nothing."""
     if _compile([one]) is not None:
         return [one]
-    relaxed = _Expression(one.text, one.probe, hyperscan.HS_FLAG_PREFILTER)
+    relaxed = Expression(one.text, one.probe, hyperscan.HS_FLAG_PREFILTER)
     if _compile([relaxed]) is not None:
         return [relaxed]
     reach = MATCH_BYTES_MAX + KEYWORD_RADIUS_BYTES
@@ -177,7 +162,7 @@ def _workable(one: _Expression, rule: Rule) -> list[_Expression]:
         raw = keyword.lower().encode()
         node = Concat(tuple(_caseless(byte) for byte in raw))
         probe = Probe(one.probe.rule, reach + len(raw), reach)
-        literals.append(_Expression(render(node, "vectorscan").encode("ascii"), probe))
+        literals.append(Expression(render(node, "vectorscan").encode("ascii"), probe))
     return literals
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gossip.engine.rules import gates
 from gossip.engine.rules.model import Rule, RuleSet
 from gossip.engine.rules.table import RULE_KEYS, TOP_KEYS, Reader
 from gossip.schemas.errors import MisuseError
@@ -14,17 +15,28 @@ from gossip.schemas.errors import MisuseError
 BUILTIN_DIR = Path(__file__).parent / "builtin"
 EXTEND_DEPTH_MAX = 4
 _REPLACED = {
+    "assignment": "assignment",
+    "charClass": "char_class",
     "confidence": "confidence",
+    "confirmAny": "confirm_any",
+    "components": "components",
+    "context": "context",
     "counterexamples": "counterexamples",
     "description": "description",
     "entropy": "entropy",
+    "entropyGate": "entropy_gate",
     "examples": "examples",
+    "minConfidence": "min_confidence",
+    "mustContain": "must_contain",
     "path": "path",
     "references": "references",
     "regex": "regex",
+    "required": "components",
     "secretGroup": "secret_group",
     "severity": "severity",
     "skipReport": "skip_report",
+    "uuid": "uuid",
+    "validator": "validator",
 }
 """Keys with which a rule replaces what it inherits, and the fields that they fill."""
 
@@ -64,7 +76,19 @@ def _rule_set(data: dict[str, Any], path: Path, depth: int) -> RuleSet:
     merged = {rule.id: rule for rule in base.rules}
     for entry, rule in zip(entries, rules, strict=True):
         merged[rule.id] = _override(merged[rule.id], rule, entry) if rule.id in inherited else rule
-    return RuleSet(tuple(merged.values()), base.allowlists + top.allowlists(shared=True), str(path))
+    return _linked(RuleSet(tuple(merged.values()), base.allowlists + top.allowlists(shared=True), str(path)))
+
+
+def _linked(rule_set: RuleSet) -> RuleSet:
+    """The same, after every component was found to name another rule that looks at content."""
+    known = {rule.id: rule for rule in rule_set.rules}
+    for rule in rule_set.rules:
+        for component in rule.components:
+            named = known.get(component.rule)
+            if named is None or named is rule or named.regex is None:
+                what = "no such rule" if named is None else "must be another rule, with a regex"
+                raise MisuseError(f"{rule.source}: rule {rule.id!r}: component {component.rule!r}: {what}")
+    return rule_set
 
 
 def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
@@ -114,8 +138,6 @@ def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str]
     regex, path = reader.text("regex"), reader.text("path")
     if not regex and not path and rule_id not in inherited:
         raise MisuseError(f"{where}: key regex: a rule needs a regex or a path")
-    if "required" in data:
-        raise MisuseError(f"{where}: key required: multi-part rules are not supported")
     return Rule(
         id=rule_id,
         description=reader.text("description"),
@@ -123,10 +145,20 @@ def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str]
         path=path or None,
         secret_group=reader.whole("secretGroup", 0, 99),
         entropy=reader.number("entropy", 0.0, 8.0),
+        entropy_gate=gates.entropy_gate(reader),
+        must_contain=reader.text("mustContain"),
+        confirm_any=reader.texts("confirmAny", allow_empty=False),
+        assignment=reader.flag("assignment"),
+        char_class=gates.char_class(reader),
+        context=gates.local_context(reader),
+        uuid=gates.uuid_allowed(reader, regex),
+        validator=gates.validator(reader),
+        min_confidence=reader.whole("minConfidence", 0, 10) if "minConfidence" in data else None,
+        components=gates.components(reader),
         keywords=reader.texts("keywords", allow_empty=False),
         tags=reader.texts("tags"),
         severity=reader.choice("severity", ("low", "medium", "high", "critical"), "high"),
-        confidence=reader.whole("confidence", 0, 10, default=5),
+        confidence=reader.whole("confidence", 0, 10) if "confidence" in data else None,
         references=reader.texts("references"),
         examples=reader.texts("examples"),
         counterexamples=reader.texts("counterexamples"),

@@ -12,13 +12,21 @@ RULE_KEYS = frozenset(
     {
         "allowlist",
         "allowlists",
+        "assignment",
+        "charClass",
+        "components",
         "confidence",
+        "confirmAny",
+        "context",
         "counterexamples",
         "description",
         "entropy",
+        "entropyGate",
         "examples",
         "id",
         "keywords",
+        "minConfidence",
+        "mustContain",
         "path",
         "references",
         "regex",
@@ -27,6 +35,8 @@ RULE_KEYS = frozenset(
         "severity",
         "skipReport",
         "tags",
+        "uuid",
+        "validator",
     }
 )
 ALLOWLIST_KEYS = frozenset(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gossip.schemas.config import DecodeMode
+
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
@@ -20,6 +22,10 @@ class ScanOptions:
     gitignore: bool = False
     rules: str | None = None
     min_confidence: int = 0
+    decode: DecodeMode = "anchors"
+    decode_depth: int | None = None
+    archives: bool = True
+    scan_binary: bool = False
     show_secrets: bool = False
     tenant_key_file: str | None = None
     exit_zero: bool = False

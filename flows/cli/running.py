@@ -71,6 +71,10 @@ def _config(options: ScanOptions) -> ScanConfig:
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
         tenant_key=_tenant_key(options.tenant_key_file),
+        decode=options.decode,
+        decode_depth=options.decode_depth,
+        archives=options.archives,
+        scan_binary=options.scan_binary,
     )
 
 

@@ -23,6 +23,16 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
 @click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
 @click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
+@click.option(
+    "--decode",
+    type=click.Choice(["off", "anchors", "thorough"]),
+    default="anchors",
+    show_default=True,
+    help="Encoded text: leave alone, decode where a rule's literal shows in it, or decode all.",
+)
+@click.option("--decode-depth", type=click.IntRange(1, 16), help="Encodings inside one another that are followed: 5.")
+@click.option("--archives/--no-archives", default=True, help="Look into archives and structured documents.")
+@click.option("--scan-binary", is_flag=True, help="Scan binary content of no known format too.")
 @click.option("--show-secrets", is_flag=True, help="Put the secrets into the output. Nothing else ever does.")
 @click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")

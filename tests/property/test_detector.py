@@ -31,7 +31,7 @@ PIECES += [b"\xc3\xa99", b"abcabc", b"w" * 3000]
 def detector(patterns: tuple[str, ...], segment_bytes: int) -> Detector:
     """A detector with one bare rule for each pattern."""
     rules = RuleSet(tuple(Rule(str(number), regex=pattern) for number, pattern in enumerate(patterns)))
-    return Detector(rules, compile_rules(rules), segment_bytes=segment_bytes)
+    return Detector(rules, compile_rules(rules, "off"), segment_bytes=segment_bytes)
 
 
 SMALLEST = overlap_bytes(MATCH_BYTES_MAX) + 1
@@ -45,7 +45,7 @@ def test_every_segmentation_finds_what_re2_finds(piece: bytes, times: int, segme
     """Bounded rules: exactly RE2's non-overlapping matches. All rules: the same for every way of cutting."""
     document = (piece * times)[:200_000]
     chunks = [document[at : at + chunk] for at in range(0, len(document), chunk)] if chunk > 50 else [document]
-    found = BY_SEGMENT[segment].scan(chunks)
+    found = BY_SEGMENT[segment].scan(chunks).matches
     expected = [
         (number, match.start(), match.end())
         for number, pattern in enumerate(BOUNDED)
@@ -53,7 +53,7 @@ def test_every_segmentation_finds_what_re2_finds(piece: bytes, times: int, segme
     ]
     places = sorted((m.rule, m.full_start, m.full_end) for m in found)
     assert [place for place in places if place[0] < len(BOUNDED)] == sorted(expected)
-    whole = BY_SEGMENT[1 << 22].scan([document])
+    whole = BY_SEGMENT[1 << 22].scan([document]).matches
     assert found == whole
     for match in found:
         assert match.line == document.count(b"\n", 0, match.start) + 1
@@ -97,7 +97,7 @@ def test_prefilter_never_loses_a_match(pattern: str, text: str) -> None:
     if widths(parse(pattern).node)[0] == 0:
         return
     data = text.encode()
-    found = detector((pattern,), 1 << 22).scan([data])
+    found = detector((pattern,), 1 << 22).scan([data]).matches
     expected = [m.span() for m in compile_bytes(byte_form(pattern)).finditer(data)]
     assert [(m.full_start, m.full_end) for m in found] == expected
 
@@ -105,6 +105,6 @@ def test_prefilter_never_loses_a_match(pattern: str, text: str) -> None:
 def test_python_re_agrees_on_a_sample() -> None:
     """A check that does not share RE2: plain patterns, plain text."""
     text = b"key=abcd1;\nkey: zz99\nab abc abcab xyz"
-    found = BY_SEGMENT[1 << 22].scan([text])
+    found = BY_SEGMENT[1 << 22].scan([text]).matches
     expected = [m.span(1) for m in re.finditer(rb"(?i)key[ =:]{1,3}([a-z0-9]{4,20})(?:[;\n]|$)", text)]
     assert [(m.start, m.end) for m in found if m.rule == 1] == expected

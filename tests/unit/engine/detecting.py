@@ -32,13 +32,13 @@ def detector(*rules: Rule, allowlists: tuple[Allowlist, ...] = ()) -> Detector:
 
 def matches(data: bytes, *rules: Rule, allowlists: tuple[Allowlist, ...] = ()) -> list[Match]:
     """All matches in a document."""
-    return detector(*rules, allowlists=allowlists).scan([data])
+    return detector(*rules, allowlists=allowlists).scan([data]).matches
 
 
 def seen(data: bytes, *rules: Rule, allowlists: tuple[Allowlist, ...] = ()) -> Seen:
     """Secrets and counters of a document."""
     used = detector(*rules, allowlists=allowlists)
-    return Seen(tuple(match.secret for match in used.scan([data])), dict(used.suppressed))
+    return Seen(tuple(match.secret for match in used.scan([data]).matches), dict(used.suppressed))
 
 
 def token_rule(**keys: object) -> Rule:

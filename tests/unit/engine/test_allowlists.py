@@ -62,7 +62,7 @@ def test_every_combination_of_checks(condition: str, state: tuple[bool | None, .
     present = [holds for holds in state if holds is not None]
     used = detector(token_rule(allowlists=(allowlist,)))
     rejected = True
-    for match in used.scan([TOKEN]):
+    for match in used.scan([TOKEN]).matches:
         rejected = used.place_rejects(match.rule, match.pending, b"test/a.py", COMMIT)
     assert rejected is (any(present) if condition == "OR" else all(present))
     assert dict(used.suppressed) == ({"allowlist": 1} if rejected else {})
@@ -76,7 +76,7 @@ def test_place_is_asked_only_where_it_matters() -> None:
         Allowlist(condition="AND", regexes=("^no",), paths=("^a",)),
         Allowlist(condition="AND", regexes=("^tok",), commits=("ab",)),
     )
-    (match,) = detector(token_rule(allowlists=lists)).scan([TOKEN])
+    (match,) = detector(token_rule(allowlists=lists)).scan([TOKEN]).matches
     assert match.pending == (1, 3)
 
 
@@ -86,7 +86,7 @@ def test_place_is_asked_only_where_it_matters() -> None:
 def test_abbreviated_commit(commit: str, rejects: bool) -> None:
     """Names every commit that begins with it; a file outside history is in no commit."""
     used = detector(token_rule(allowlists=(Allowlist(commits=(COMMIT[:7],)),)))
-    (match,) = used.scan([TOKEN])
+    (match,) = used.scan([TOKEN]).matches
     assert used.place_rejects(match.rule, match.pending, b"a", commit) is rejects
 
 
@@ -108,7 +108,7 @@ def test_one_rules_allowlist_is_not_anothers() -> None:
         match.secret: [
             used.place_rejects(match.rule, match.pending, path + b"/x", "") for path in (b"a", b"b", b"c", b"d")
         ]
-        for match in used.scan([b"one_1 two_2"])
+        for match in used.scan([b"one_1 two_2"]).matches
     }
     assert answers == {b"one_1": [True, True, False, True], b"two_2": [False, False, True, True]}
 
@@ -126,6 +126,6 @@ def test_allowlists_of_path_rules() -> None:
 def test_patterns_of_allowlists_are_over_bytes() -> None:
     """A character outside ASCII is its UTF-8 bytes, as in rules."""
     used = detector(token_rule(allowlists=(Allowlist(paths=("^\u00e9/",)),)))
-    (match,) = used.scan([TOKEN])
+    (match,) = used.scan([TOKEN]).matches
     assert used.place_rejects(match.rule, match.pending, "\u00e9/x".encode(), "")
     assert not used.place_rejects(match.rule, match.pending, b"\xe9/x", "")

@@ -11,6 +11,7 @@ from gossip.engine.rules import cache
 from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.compiler import Program, compile_rules
 from gossip.engine.rules.model import Allowlist, Rule, RuleSet
+from gossip.schemas.config import DecodeMode
 from gossip.schemas.errors import MisuseError
 
 RULES = RuleSet((Rule("a", regex="aaa[0-9]{3}", keywords=("aaa",)), Rule("p", path="x$"), Rule("b", regex="b{4,}")))
@@ -21,9 +22,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[RuleSet]:
     """The rule sets that were compiled, in order."""
     calls: list[RuleSet] = []
 
-    def counting(rule_set: RuleSet) -> Program:
+    def counting(rule_set: RuleSet, decode: DecodeMode) -> Program:
         calls.append(rule_set)
-        return compile_rules(rule_set)
+        return compile_rules(rule_set, decode)
 
     monkeypatch.setattr(cache, "compile_rules", counting)
     return calls
@@ -40,7 +41,7 @@ def test_miss_then_hit(tmp_path: Path, compiled: list[RuleSet]) -> None:
     folder = tmp_path / "deep" / "cache"
     first, second = cached_program(RULES, folder), cached_program(RULES, folder)
     assert (second, compiled) == (first, [RULES])
-    assert [match.rule for match in Detector(RULES, second).scan([b"aaa123 bbbb"])] == [0, 2]
+    assert [match.rule for match in Detector(RULES, second).scan([b"aaa123 bbbb"]).matches] == [0, 2]
 
 
 def test_no_folder_means_no_cache(compiled: list[RuleSet]) -> None:
@@ -97,7 +98,7 @@ def test_damaged_file_is_a_miss_and_is_replaced(tmp_path: Path, compiled: list[R
 def rest_of(header: bytes, database: bytes) -> bytes:
     """A file's content with a right digest, whatever it holds."""
     rest = len(header).to_bytes(8, "little") + header + database
-    return b"GOSSIPDB" + cache._digest(cache._key(RULES), rest) + rest
+    return b"GOSSIPDB" + cache._digest(cache._key(RULES, "anchors"), rest) + rest
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_program_of_another_rule_set_under_this_name_is_a_miss(tmp_path: Path, c
     """A file that was renamed, or a stale one: its plans do not fit the rules."""
     other = RuleSet(RULES.rules[:1])
     cached_program(other, tmp_path)
-    entry(tmp_path).rename(tmp_path / f"{cache._key(RULES).hex()}.program")
+    entry(tmp_path).rename(tmp_path / f"{cache._key(RULES, 'anchors').hex()}.program")
     assert cached_program(RULES, tmp_path) == compile_rules(RULES)
     assert compiled == [other, RULES]
 
@@ -168,9 +169,9 @@ def test_bad_rules_are_no_cache_matter(tmp_path: Path) -> None:
 def write_often(folder: Path) -> None:
     """Store the same program again and again."""
     program = compile_rules(RULES)
-    path = folder / f"{cache._key(RULES).hex()}.program"
+    path = folder / f"{cache._key(RULES, 'anchors').hex()}.program"
     for _ in range(150):
-        cache._write(path, cache._key(RULES), program)
+        cache._write(path, cache._key(RULES, "anchors"), program)
 
 
 def test_two_writers_and_a_reader(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
         writer.start()
     reads = set()
     while any(writer.is_alive() for writer in writers):
-        reads.add(cache._read(path, cache._key(RULES)))
+        reads.add(cache._read(path, cache._key(RULES, "anchors")))
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]

@@ -178,7 +178,7 @@ SPECIFIC = Rule("specific", regex="tok_[0-9]{8}")
 def found_rules(data: bytes, *rules: Rule) -> tuple[list[str], dict[str, int]]:
     """Ids of the rules that report, and the counters."""
     used = detector(*rules)
-    return [rules[match.rule].id for match in used.scan([data])], dict(used.suppressed)
+    return [rules[match.rule].id for match in used.scan([data]).matches], dict(used.suppressed)
 
 
 def test_generic_rule_gives_way() -> None:
@@ -210,7 +210,7 @@ def test_rule_that_is_not_reported() -> None:
 def test_path_rule_without_a_regex() -> None:
     """It finds nothing in content, and documents by their path."""
     used = detector(Rule("pem", path=r"(?i)\.pem$"), token_rule())
-    assert used.scan([b"a.pem"]) == []
+    assert used.scan([b"a.pem"]).matches == []
     assert used.path_rules == (0,)
     assert [used.path_findings(path) for path in (b"k/\xff.PEM", b"a.pem.txt", b"")] == [[(0, ())], [], []]
 
@@ -218,7 +218,7 @@ def test_path_rule_without_a_regex() -> None:
 def test_path_of_a_rule_with_a_regex() -> None:
     """The match waits for its place; elsewhere it is rejected and counted."""
     used = detector(token_rule(path=r"\.env$"))
-    (match,) = used.scan([TOKEN])
+    (match,) = used.scan([TOKEN]).matches
     assert not used.place_rejects(match.rule, match.pending, b"a/.env", "")
     assert used.place_rejects(match.rule, match.pending, b"a/.env.txt", "")
     assert dict(used.suppressed) == {"path": 1}

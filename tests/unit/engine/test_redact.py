@@ -88,7 +88,7 @@ def test_a_target_is_one_item() -> None:
 def test_least_segment() -> None:
     """A segment must be longer than what two of them share; the default is."""
     floor = overlap_bytes(100)
-    check_segment_bytes(floor + 1, 100)
+    check_segment_bytes(floor + 1, floor)
     check_segment_bytes(SEGMENT_BYTES)
     with pytest.raises(MisuseError, match=f"give more than {floor}"):
-        check_segment_bytes(floor, 100)
+        check_segment_bytes(floor, floor)

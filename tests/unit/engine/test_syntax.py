@@ -6,9 +6,10 @@ import pytest
 import re2
 
 from gossip.engine.limits import MATCH_BYTES_MAX
-from gossip.engine.rules.compiler import Probe, compile_rules
+from gossip.engine.rules.compiler import compile_rules
 from gossip.engine.rules.model import Rule, RuleSet
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
+from gossip.engine.rules.probes import Probe
 from gossip.engine.rules.syntax.forms import render, trigger, widths
 
 TEXT = "abc ABC\n_-1 aXb {,3} a{,3} a{01} a{1,02} 1]]\nword\nb\n1a \a key='v1' \\ [x] .*+?\tend\n\u00e9\u20ac \u00e9\n$+<=>^`|~ ,.;!\x00\x7f\n".encode()
@@ -199,7 +200,7 @@ def test_trigger_cuts_only_the_tail(pattern: str, text: str, back: int | None, a
 
 def test_unbounded_reach_is_capped_in_the_program() -> None:
     """No window is wider than the longest match that counts."""
-    program = compile_rules(RuleSet((Rule("r", regex="key[a-z]{20,}"), Rule("s", regex="a+b"))))
+    program = compile_rules(RuleSet((Rule("r", regex="key[a-z]{20,}"), Rule("s", regex="a+b"))), "off")
     assert program.probes == (Probe(0, 23, MATCH_BYTES_MAX), Probe(1, MATCH_BYTES_MAX, 0))
     assert [plan.width for plan in program.plans] == [MATCH_BYTES_MAX, MATCH_BYTES_MAX]
 

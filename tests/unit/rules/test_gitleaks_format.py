@@ -92,7 +92,7 @@ def found(detector: Detector, data: bytes, path: bytes, commit: str = "") -> lis
     """(rule, secret) of what a document at a path reports."""
     reported = [
         (detector.rule_set.rules[match.rule].id, match.secret)
-        for match in detector.scan([data])
+        for match in detector.scan([data]).matches
         if not detector.place_rejects(match.rule, match.pending, path, commit)
     ]
     for rule, pending in detector.path_findings(path):

@@ -7,7 +7,7 @@ import pytest
 
 from gossip.engine.rules.compiler import compile_rules
 from gossip.engine.rules.loader import load_builtin, load_file
-from gossip.engine.rules.model import Allowlist, Rule, RuleSet
+from gossip.engine.rules.model import Allowlist, CharClass, Component, EntropyGate, LocalContext, Rule, RuleSet
 from gossip.schemas.errors import MisuseError
 
 RULE = '[[rules]]\nid = "r"\nregex = "abc"\n'
@@ -75,7 +75,16 @@ BAD: list[tuple[str, str]] = [
     (RULE + "severity = []\n", "FILE: rule 'r': key severity: must be one of"),
     (RULE + "skipReport = 'no'\n", "FILE: rule 'r': key skipReport: must be true or false"),
     (RULE + "description = ['x']\n", "FILE: rule 'r': key description: must be a string"),
-    (RULE + "[[rules.required]]\nid = 'x'\n", "FILE: rule 'r': key required: multi-part rules are not supported"),
+    (RULE + "[[rules.required]]\nid = 'x'\n", "FILE: rule 'r': component 'x': no such rule"),
+    (RULE + "[[rules.required]]\nid = 'r'\n", "FILE: rule 'r': component 'r': must be another rule, with a regex"),
+    (RULE + "[[rules.components]]\n", "FILE: rule 'r': components 1: key id: must name a rule"),
+    (
+        RULE + "entropyGate = {minLength = 9, maxLength = 8}\n",
+        "FILE: rule 'r': entropyGate: key maxLength: 8 is less than minLength 9",
+    ),
+    (RULE + "context = {quoted = 1}\n", "FILE: rule 'r': context: key quoted: must be true or false"),
+    (RULE + "minConfidence = 11\n", "FILE: rule 'r': key minConfidence: must be a whole number from 0 to 10"),
+    (RULE + "validator = 7\n", "FILE: rule 'r': key validator: must be a name or a table"),
     (RULE + RULE, "FILE: rule 'r': the id is used twice"),
     ("[[rules]]\nid = 'r'\nregex = '('\n", "FILE: rule 'r': key regex: missing ): ("),
     ("[[rules]]\nid = 'r'\nregex = 'a(?=b)'\n", "FILE: rule 'r': key regex: invalid perl operator: (?="),
@@ -161,6 +170,23 @@ def test_every_key_of_a_rule(tmp_path: Path) -> None:
         examples = ["ab"]
         counterexamples = ["ba"]
         skipReport = true
+        assignment = true
+        charClass = {maxLowerPct = 90, minWindow = 40}
+        confirmAny = ["c"]
+        context = {lookbehind = 9, lookahead = 8, sameLineAssignment = true, quoted = true, keyNames = ["n"]}
+        entropyGate = {minLength = 2, maxLength = 99, minEntropy = 1, digitPenalty = true}
+        minConfidence = 4
+        mustContain = "m"
+        uuid = true
+        validator = "jwt"
+        [[rules.components]]
+        id = "s"
+        withinLines = 3
+        [[rules.required]]
+        id = "s"
+        withinBytes = 30
+        withinColumns = 2
+        optional = true
         [[rules.allowlists]]
         description = "x"
         condition = "&&"
@@ -169,29 +195,47 @@ def test_every_key_of_a_rule(tmp_path: Path) -> None:
         regexes = ["r"]
         regexTarget = "line"
         stopwords = ["WORD"]
+        [[rules]]
+        id = "s"
+        regex = "s+"
         [[allowlists]]
         targetRules = ["r"]
         stopwords = ["global"]
         """
     own = Allowlist("x", "AND", ("abcdef",), ("p",), ("r",), "line", ("word",))
     rule = Rule(
-        "r",
-        "d",
-        "(a)(b)",
-        "x$",
-        2,
-        3.0,
-        ("K",),
-        ("t",),
-        "low",
-        9,
-        ("https://example.com",),
-        ("ab",),
-        ("ba",),
-        (own,),
-        True,
+        id="r",
+        description="d",
+        regex="(a)(b)",
+        path="x$",
+        secret_group=2,
+        entropy=3.0,
+        entropy_gate=EntropyGate(2, 99, 1.0, digit_penalty=True),
+        must_contain="m",
+        confirm_any=("c",),
+        assignment=True,
+        char_class=CharClass(90, 40),
+        context=LocalContext(9, 8, same_line_assignment=True, quoted=True, key_names=("n",)),
+        uuid=True,
+        validator='"jwt"',
+        min_confidence=4,
+        components=(
+            Component("s", within_lines=3),
+            Component("s", within_bytes=30, within_columns=2, optional=True),
+        ),
+        keywords=("K",),
+        tags=("t",),
+        severity="low",
+        confidence=9,
+        references=("https://example.com",),
+        examples=("ab",),
+        counterexamples=("ba",),
+        allowlists=(own,),
+        skip_report=True,
     )
-    assert load(tmp_path, text) == RuleSet((rule,), (Allowlist(stopwords=("global",), target_rules=("r",)),))
+    assert load(tmp_path, text) == RuleSet(
+        (rule, Rule("s", regex="s+")), (Allowlist(stopwords=("global",), target_rules=("r",)),)
+    )
 
 
 @pytest.mark.parametrize(("text", "condition"), [("", "OR"), ("or", "OR"), ("||", "OR"), ("and", "AND"), ("&&", "AND")])

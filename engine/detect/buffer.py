@@ -1,0 +1,39 @@
+"""Bytes that rules are matched in: a segment of the document, or what was decoded from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gossip.engine.decode.transforms.base import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """`parent` and `origin` lead back to the segment; a segment's own buffer has neither."""
+
+    data: bytes
+    parent: Buffer | None = None
+    origin: Origin | None = None
+    steps: tuple[str, ...] = ()
+    """Decode path from the segment to here."""
+    escaped: bool = False
+    """Every step only replaced a few bytes of readable text."""
+
+    @property
+    def depth(self) -> int:
+        """Encodings around these bytes."""
+        return len(self.steps)
+
+    def outer(self, start: int, end: int) -> tuple[int, int]:
+        """A span of these bytes as a span of the segment."""
+        buffer: Buffer = self
+        while buffer.parent is not None and buffer.origin is not None:
+            start, end = buffer.origin(start, end)
+            buffer = buffer.parent
+        return start, end
+
+    def child(self, data: bytes, origin: Origin, step: str, *, escaped: bool = False) -> Buffer:
+        """What was decoded from these bytes."""
+        return Buffer(data, self, origin, (*self.steps, step), escaped and (self.escaped or not self.steps))

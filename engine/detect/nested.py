@@ -1,0 +1,68 @@
+"""What is decoded from a buffer, within the budgets of its document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gossip.engine.decode.transforms import TRANSFORMS, inflate, transcode, utf_encoding
+from gossip.engine.decode.transforms.base import whole
+from gossip.engine.limits import DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.engine.decode.transforms import Hit
+    from gossip.engine.detect.buffer import Buffer
+
+
+class Budget:
+    """What may still be decoded from one document. What it refuses is counted by cause."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.dropped: Counter[str] = Counter()
+        self._bytes = DECODED_BYTES_MAX
+        self._items = DECODED_ITEMS_MAX
+
+    def allows(self, size: int) -> bool:
+        """Take one buffer of `size` bytes from the budget, if it is there."""
+        if self._items <= 0:
+            self.dropped["decoded-items"] += 1
+            return False
+        if size > self._bytes:
+            self.dropped["decoded-bytes"] += 1
+            return False
+        self._items -= 1
+        self._bytes -= size
+        return True
+
+
+def children(buffer: Buffer, encoded: dict[int, list[Hit]], budget: Budget) -> Iterator[Buffer]:
+    """The buffers decoded from one, without those that hold what it holds."""
+    wrapped = list(_unwrapped(buffer, budget)) if buffer.steps else []
+    if not wrapped and not encoded:
+        return
+    if buffer.depth >= budget.depth:
+        budget.dropped["decode-depth"] += 1
+        return
+    for child in wrapped:
+        if budget.allows(len(child.data)):
+            yield child
+    for transform in sorted(encoded):
+        for decoded in TRANSFORMS[transform].decode(buffer.data, encoded[transform]):
+            if budget.allows(len(decoded.data)):
+                yield buffer.child(decoded.data, decoded.origin, decoded.name, escaped=decoded.escaped)
+
+
+def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
+    """A decoded buffer that is compressed, or UTF-16, as a whole: no literal shows in it."""
+    size = len(buffer.data)
+    inflated = inflate(buffer.data, INFLATED_BYTES_MAX)
+    if inflated is not None:
+        name, data, cut = inflated
+        budget.dropped["inflated-bytes"] += cut
+        yield buffer.child(data, whole(0, size), name)
+    encoding = utf_encoding(buffer.data)
+    if encoding is not None:
+        yield buffer.child(transcode(buffer.data, encoding), whole(0, size), encoding)
