@@ -19,20 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gossip.engine.rules.model import RuleSet
-    from gossip.schemas.finding import Finding
+    from gossip.schemas.protocols import Reporter
 
 STDIN = "-"
 MODES = ("history", "checkout", "staged", "since")
-
-
-class Reporter(Protocol):
-    """An output, as `connectors/report` makes them."""
-
-    def finding(self, f: Finding, /) -> None:
-        """Write one finding."""
-
-    def close(self, summary: Summary) -> None:
-        """Write what is left and the summary."""
 
 
 class Watcher(Protocol):

@@ -1,4 +1,4 @@
-"""What every output format shares: the reporter protocol, the output it writes to, and the collector that sorts."""
+"""What every output format shares: the output it writes to, and the collector that sorts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import secrets
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from gossip.connectors.report.display import visible
 from gossip.schemas.errors import MisuseError, RetryableError
@@ -65,26 +64,6 @@ class Options:
     """None: on a terminal, unless NO_COLOR is set or the terminal is dumb."""
     debug: bool = False
     """Show ids and offsets too."""
-
-
-class Reporter(Protocol):
-    """Turns findings into one output: `finding` any number of times, then `close` or `abort`, all from one thread.
-
-    A GossipError of any call means that the output is lost. BrokenPipeError means that the reader of the output has
-    seen enough; it is no failure of the run.
-    """
-
-    levels: Counter[str]
-    """Findings seen, by level."""
-
-    def finding(self, finding: Finding, /) -> None:
-        """Take one finding. Streaming formats have written it when this returns."""
-
-    def close(self, summary: Summary) -> None:
-        """Write what is left and put the output in its place. To be called once."""
-
-    def abort(self) -> None:
-        """Give the output up: a file that is not streamed stays as it was before the run. Never raises."""
 
 
 class Output:
@@ -217,14 +196,12 @@ class CollectingReporter(ABC):
     """
 
     def __init__(self, output: Output, options: Options | None = None) -> None:
-        self.levels: Counter[str] = Counter()
         self._output = output
         self._options = options or Options()
         self._findings: list[Finding] = []
 
     def finding(self, finding: Finding, /) -> None:
         """Keep the finding."""
-        self.levels[finding.level] += 1
         self._findings.append(finding)
 
     def close(self, summary: Summary) -> None:

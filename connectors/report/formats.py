@@ -16,7 +16,7 @@ from gossip.schemas.errors import MisuseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gossip.connectors.report.base import Reporter
+    from gossip.schemas.protocols import Reporter
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
-    from gossip.flows.run import Reporter
     from gossip.schemas.config import ScanConfig
-    from gossip.schemas.protocols import ResultWriter
+    from gossip.schemas.protocols import Reporter, ResultWriter
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
