@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import gossip
 from gossip.engine.identity import HASH_BYTES, TAG_OPEN_KEY, derive
 from gossip.schemas.config import ScanConfig
-from gossip.schemas.errors import MisuseError
+from gossip.schemas.errors import GossipError, MisuseError
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import Target, UnitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gossip.engine.rules.model import RuleSet
     from gossip.schemas.protocols import Reporter
@@ -35,7 +36,8 @@ class Watcher(Protocol):
 class RunReport:
     """Adds up the results of a run and hands its findings to the outputs as they come.
 
-    A writer of results (`write`, `close`). `close` ends the run: totals are final, outputs are closed.
+    A writer of results (`write`, `close`). An output that fails costs the others nothing: the run goes on for them, and
+    ends early only when none is left; `write` raises then. `close` ends the run: totals are final, outputs are closed.
     """
 
     def __init__(
@@ -58,6 +60,9 @@ class RunReport:
         self._planned_bytes = 0
         self._started = time.monotonic()
         self._closed = False
+        self._failure: GossipError | None = None
+        """The first error of an output."""
+        self._reader_left: BrokenPipeError | None = None
 
     def write(self, result: UnitResult) -> None:
         """Add one result."""
@@ -68,8 +73,11 @@ class RunReport:
                 continue
             summary.findings += 1
             self.levels[finding.level] += 1
-            for reporter in self._reporters:
-                reporter.finding(finding)
+            for reporter in tuple(self._reporters):
+                with self._output(reporter):
+                    reporter.finding(finding)
+            if not self._reporters:
+                self._raise()
         summary.units += result.units
         summary.documents += result.documents
         summary.bytes += result.bytes
@@ -84,20 +92,50 @@ class RunReport:
         """The run ends before its time: what was found stays, and the summary says so."""
         self.summary.add_losses([Loss("interrupted", "the run", why)])
 
+    def abort(self) -> None:
+        """The run failed: give up the outputs that are still open. Never raises."""
+        self._closed = True
+        for reporter in self._reporters:
+            reporter.abort()
+        self._reporters.clear()
+
     def close(self) -> None:
-        """End the run. Every output is closed even if one of them fails; the first error is raised."""
+        """End the run. Every output is closed even if another one failed; then the first error is raised.
+
+        BrokenPipeError is raised only where the readers of all outputs left: with another output the run has its
+        result.
+        """
         if self._closed:
             return
         self._closed = True
         self.summary.seconds = time.monotonic() - self._started
-        failure: Exception | None = None
-        for reporter in self._reporters:
-            try:
+        for reporter in tuple(self._reporters):
+            with self._output(reporter):
                 reporter.close(self.summary)
-            except Exception as err:
-                failure = failure or err
-        if failure is not None:
-            raise failure
+        complete = bool(self._reporters)
+        self._reporters.clear()
+        if self._failure is not None or not complete:
+            self._raise()
+
+    @contextmanager
+    def _output(self, reporter: Reporter) -> Iterator[None]:
+        """An output that fails, or whose reader left, is taken out of the run; the others go on."""
+        try:
+            yield
+        except GossipError as err:
+            self._failure = self._failure or err
+        except BrokenPipeError as err:
+            self._reader_left = self._reader_left or err
+        else:
+            return
+        self._reporters.remove(reporter)
+        reporter.abort()
+
+    def _raise(self) -> None:
+        """What became of the outputs that are gone; nothing if there never was one."""
+        err = self._failure or self._reader_left
+        if err is not None:
+            raise err
 
 
 class DirectWriter:

@@ -87,7 +87,7 @@ class Output:
         self._temporary: str | None = None
         self._stream: BinaryIO | None = None
         if self._path is None:
-            self._stream = stream or sys.stdout.buffer
+            self._stream = stream or self._standard()
         else:
             with self._guard("open"):
                 self._open(self._path, streamed=streamed)
@@ -139,6 +139,18 @@ class Output:
                 os.unlink(self._temporary)
             self._temporary = None
 
+    @staticmethod
+    def _standard() -> BinaryIO:
+        if sys.stdout is None:
+            raise MisuseError("cannot open standard output: it is closed; open it, or choose a file")
+        return sys.stdout.buffer
+
+    def _silence(self) -> None:
+        """What a failed write left in the buffer would fail again, noisily, when Python flushes it at exit."""
+        if sys.stdout is not None and self._stream is sys.stdout.buffer:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
     def _open(self, path: str, *, streamed: bool) -> None:
         try:
             info = os.stat(path)
@@ -175,8 +187,11 @@ class Output:
         try:
             yield
         except BrokenPipeError:
+            self._silence()
+            self.abort()
             raise
         except OSError as error:
+            self._silence()
             self.abort()
             raise self._explained(doing, error) from error
 

@@ -57,7 +57,7 @@ def format_of(fmt: str | None, path: str | None) -> str:
             raise MisuseError(f"unknown output format '{visible(fmt)}'; choose one of {', '.join(FORMATS)}")
         return fmt
     if path is None or path == STDOUT:
-        return "text" if sys.stdout.isatty() else "jsonl"
+        return "text" if sys.stdout is not None and sys.stdout.isatty() else "jsonl"
     extension = PurePath(path).suffix.lower()
     for name, row in FORMATS.items():
         if extension in row.extensions:

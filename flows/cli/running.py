@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.flows.cli.streams import is_terminal, say
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
 from gossip.flows.sources import open_source
 from gossip.schemas.errors import MisuseError
@@ -41,7 +43,7 @@ def run_scan(options: ScanOptions) -> int:
     detector = build_detector(config)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
-    if options.fmt or not options.outputs or sys.stdout.isatty():
+    if options.fmt or not options.outputs or is_terminal(sys.stdout):
         to_stdout = open_reporter(options.fmt, None, debug=options.debug)
         reporters.append(_beside(to_stdout, bar))
     report = RunReport(config, reporters, detector.rule_set, bar)
@@ -89,7 +91,7 @@ def _tenant_key(path: str | None) -> bytes | None:
 
 
 def _progress_bar(options: ScanOptions) -> ProgressBar | None:
-    if options.quiet or options.no_progress or not sys.stderr.isatty():
+    if options.quiet or options.no_progress or not is_terminal(sys.stderr):
         return None
     from rich.console import Console
 
@@ -99,7 +101,7 @@ def _progress_bar(options: ScanOptions) -> ProgressBar | None:
 
 
 def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
-    if bar is None or not sys.stdout.isatty():
+    if bar is None or not is_terminal(sys.stdout):
         return reporter
     from gossip.flows.cli.progress import Interleaved
 
@@ -123,10 +125,10 @@ def _guarded(
             return _SIGNAL_EXIT + stop.number
         report.close()
     except BrokenPipeError:
-        # The reader has seen enough: no error. Python would complain when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has seen enough, and nobody else wants to see more: no error.
         return EXIT_CLEAN
     finally:
+        report.abort()
         if bar is not None:
             bar.stop()
     return None
@@ -186,6 +188,11 @@ def _size_up_to(path: str, enough: int) -> int:
 def _print_summary(report: RunReport, *, debug: bool) -> None:
     from rich.console import Console
 
-    from gossip.connectors.report.text import render_summary
+    from gossip.connectors.report.text import render_summary, use_color
 
-    render_summary(report.summary, Console(stderr=True), debug=debug, levels=report.levels)
+    # Not to stderr itself: rich would end the process with an exit code of its own if the reader had left.
+    text = io.StringIO()
+    color = use_color(is_terminal=is_terminal(sys.stderr))
+    console = Console(file=text, force_terminal=color, color_system="standard" if color else None, no_color=not color)
+    render_summary(report.summary, console, debug=debug, levels=report.levels)
+    say(text.getvalue())
