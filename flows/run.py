@@ -180,10 +180,14 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
         raise MisuseError(f"mode {mode!r}: must be one of {', '.join(MODES)}")
+    if mode == "since" and not since:
+        raise MisuseError("--since: needs a revision, not an empty text (is a variable unset?)")
+    if rules == "":
+        raise MisuseError("--rules: needs a file, not an empty text (is a variable unset?)")
     options = {"since": since} if since else {}
     options |= {"gitignore": "yes"} if gitignore else {}
     options |= {"ignored": "yes"} if ignored else {}
-    targets = tuple(_target(name, index, mode, options) for index, name in enumerate(paths))
+    targets = tuple(_target(name, index, mode, options) for index, name in enumerate(distinct(paths)))
     if not targets:
         raise MisuseError("nothing to scan: name a path, a repository or - for standard input")
     key = open_tenant_key() if tenant_key is None else tenant_key
@@ -200,6 +204,17 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     )
 
 
+def distinct(paths: Iterable[str]) -> list[str]:
+    """`paths` without those that name an earlier one once more, in another spelling or by a link.
+
+    A path would be scanned twice and each of its findings reported twice, under the same id.
+    """
+    first: dict[str, str] = {}
+    for path in paths:
+        first.setdefault(path if path == STDIN else os.path.realpath(path), path)
+    return list(first.values())
+
+
 def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target:
     from gossip.connectors.git.detect import is_repository
 
@@ -207,7 +222,7 @@ def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target
         return Target("stdin", STDIN, STDIN, index=index)
     if not os.path.lexists(name):
         hint = " (remote URLs are not supported; clone it first)" if "://" in name else ""
-        raise MisuseError(f"{name}: no such file or folder{hint}")
+        raise MisuseError(f"{name or repr(name)}: no such file or folder{hint}")
     if is_repository(name):
         return Target("git", name, name, tuple(sorted({**options, "mode": mode}.items())), index)
     if mode != "history":

@@ -65,7 +65,7 @@ def format_of(fmt: str | None, path: str | None) -> str:
     known = ", ".join(extension for row in FORMATS.values() for extension in row.extensions)
     raise MisuseError(
         f"cannot tell the output format of '{visible(path)}' from its extension '{visible(extension)}'; "
-        f"use one of {known}, or name a format: {', '.join(FORMATS)}"
+        f"use one of {known}"
     )
 
 

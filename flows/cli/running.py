@@ -40,13 +40,17 @@ def run_scan(options: ScanOptions) -> int:
     config = _config(options)
     for target in config.targets:
         open_source(target)
+    _check_outputs(config, options)
     detector = build_detector(config)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
-    if options.fmt or not options.outputs or is_terminal(sys.stdout):
+    if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
         to_stdout = open_reporter(options.fmt, None, debug=options.debug)
         reporters.append(_beside(to_stdout, bar))
     report = RunReport(config, reporters, detector.rule_set, bar)
+    repeated = len(options.targets) - len(config.targets)
+    if repeated and not options.quiet:
+        say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
     stopped = _guarded(config, options, detector, report, bar)
     if stopped is not None:
         return stopped
@@ -55,8 +59,27 @@ def run_scan(options: ScanOptions) -> int:
     return report.summary.exit_code(exit_zero=options.exit_zero)
 
 
+def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
+    """Refuse outputs that would overwrite each other, or what is to be read, before one of them is opened."""
+    from gossip.connectors.report import STDOUT, format_of
+
+    taken = {os.path.realpath(target.location): "a target" for target in config.targets if target.kind != "stdin"}
+    for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
+        if path:
+            taken[os.path.realpath(path)] = what
+    if options.fmt is not None:
+        format_of(options.fmt, None)
+        taken[STDOUT] = "the output of --format"
+    for path in options.outputs:
+        format_of(None, path)
+        place = path if path == STDOUT else os.path.realpath(path)
+        if place in taken and (place == STDOUT or not os.path.isdir(place)):
+            raise MisuseError(f"output {path}: is {taken[place]} too; choose another place")
+        taken[place] = "another output"
+
+
 def _config(options: ScanOptions) -> ScanConfig:
-    chosen = [name for name, on in (("staged", options.staged), ("since", options.since)) if on]
+    chosen = [name for name, on in (("staged", options.staged), ("since", options.since is not None)) if on]
     if not options.history:
         chosen.append("checkout")
     if len(chosen) > 1:
