@@ -5,34 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import gossip
 from gossip.engine.identity import HASH_BYTES, TAG_OPEN_KEY, derive
 from gossip.schemas.config import DecodeMode, ScanConfig
-from gossip.schemas.errors import MisuseError
+from gossip.schemas.errors import GossipError, MisuseError
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import Target, UnitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gossip.engine.rules.model import RuleSet
-    from gossip.schemas.finding import Finding
+    from gossip.schemas.protocols import Reporter
 
 STDIN = "-"
 MODES = ("history", "checkout", "staged", "since")
-
-
-class Reporter(Protocol):
-    """An output, as `connectors/report` makes them."""
-
-    def finding(self, f: Finding, /) -> None:
-        """Write one finding."""
-
-    def close(self, summary: Summary) -> None:
-        """Write what is left and the summary."""
 
 
 class Watcher(Protocol):
@@ -45,7 +36,8 @@ class Watcher(Protocol):
 class RunReport:
     """Adds up the results of a run and hands its findings to the outputs as they come.
 
-    A writer of results (`write`, `close`). `close` ends the run: totals are final, outputs are closed.
+    A writer of results (`write`, `close`). An output that fails costs the others nothing: the run goes on for them, and
+    ends early only when none is left; `write` raises then. `close` ends the run: totals are final, outputs are closed.
     """
 
     def __init__(
@@ -68,6 +60,9 @@ class RunReport:
         self._planned_bytes = 0
         self._started = time.monotonic()
         self._closed = False
+        self._failure: GossipError | None = None
+        """The first error of an output."""
+        self._reader_left: BrokenPipeError | None = None
 
     def write(self, result: UnitResult) -> None:
         """Add one result."""
@@ -78,8 +73,11 @@ class RunReport:
                 continue
             summary.findings += 1
             self.levels[finding.level] += 1
-            for reporter in self._reporters:
-                reporter.finding(finding)
+            for reporter in tuple(self._reporters):
+                with self._output(reporter):
+                    reporter.finding(finding)
+            if not self._reporters:
+                self._raise()
         summary.units += result.units
         summary.documents += result.documents
         summary.bytes += result.bytes
@@ -94,20 +92,50 @@ class RunReport:
         """The run ends before its time: what was found stays, and the summary says so."""
         self.summary.add_losses([Loss("interrupted", "the run", why)])
 
+    def abort(self) -> None:
+        """The run failed: give up the outputs that are still open. Never raises."""
+        self._closed = True
+        for reporter in self._reporters:
+            reporter.abort()
+        self._reporters.clear()
+
     def close(self) -> None:
-        """End the run. Every output is closed even if one of them fails; the first error is raised."""
+        """End the run. Every output is closed even if another one failed; then the first error is raised.
+
+        BrokenPipeError is raised only where the readers of all outputs left: with another output the run has its
+        result.
+        """
         if self._closed:
             return
         self._closed = True
         self.summary.seconds = time.monotonic() - self._started
-        failure: Exception | None = None
-        for reporter in self._reporters:
-            try:
+        for reporter in tuple(self._reporters):
+            with self._output(reporter):
                 reporter.close(self.summary)
-            except Exception as err:
-                failure = failure or err
-        if failure is not None:
-            raise failure
+        complete = bool(self._reporters)
+        self._reporters.clear()
+        if self._failure is not None or not complete:
+            self._raise()
+
+    @contextmanager
+    def _output(self, reporter: Reporter) -> Iterator[None]:
+        """An output that fails, or whose reader left, is taken out of the run; the others go on."""
+        try:
+            yield
+        except GossipError as err:
+            self._failure = self._failure or err
+        except BrokenPipeError as err:
+            self._reader_left = self._reader_left or err
+        else:
+            return
+        self._reporters.remove(reporter)
+        reporter.abort()
+
+    def _raise(self) -> None:
+        """What became of the outputs that are gone; nothing if there never was one."""
+        err = self._failure or self._reader_left
+        if err is not None:
+            raise err
 
 
 class DirectWriter:
@@ -156,10 +184,14 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
         raise MisuseError(f"mode {mode!r}: must be one of {', '.join(MODES)}")
+    if mode == "since" and not since:
+        raise MisuseError("--since: needs a revision, not an empty text (is a variable unset?)")
+    if rules == "":
+        raise MisuseError("--rules: needs a file, not an empty text (is a variable unset?)")
     options = {"since": since} if since else {}
     options |= {"gitignore": "yes"} if gitignore else {}
     options |= {"ignored": "yes"} if ignored else {}
-    targets = tuple(_target(name, index, mode, options) for index, name in enumerate(paths))
+    targets = tuple(_target(name, index, mode, options) for index, name in enumerate(distinct(paths)))
     if not targets:
         raise MisuseError("nothing to scan: name a path, a repository or - for standard input")
     key = open_tenant_key() if tenant_key is None else tenant_key
@@ -180,6 +212,17 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     )
 
 
+def distinct(paths: Iterable[str]) -> list[str]:
+    """`paths` without those that name an earlier one once more, in another spelling or by a link.
+
+    A path would be scanned twice and each of its findings reported twice, under the same id.
+    """
+    first: dict[str, str] = {}
+    for path in paths:
+        first.setdefault(path if path == STDIN else os.path.realpath(path), path)
+    return list(first.values())
+
+
 def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target:
     from gossip.connectors.git.detect import is_repository
 
@@ -187,7 +230,7 @@ def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target
         return Target("stdin", STDIN, STDIN, index=index)
     if not os.path.lexists(name):
         hint = " (remote URLs are not supported; clone it first)" if "://" in name else ""
-        raise MisuseError(f"{name}: no such file or folder{hint}")
+        raise MisuseError(f"{name or repr(name)}: no such file or folder{hint}")
     if is_repository(name):
         return Target("git", name, name, tuple(sorted({**options, "mode": mode}.items())), index)
     if mode != "history":

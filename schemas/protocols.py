@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from gossip.schemas.summary import Loss
+from gossip.schemas.finding import Finding
+from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import (
     HistoryUnit,
     Place,
@@ -83,6 +84,23 @@ class ResultWriter(Protocol):
 
     def close(self) -> None:
         """No more results will come."""
+
+
+class Reporter(Protocol):
+    """Turns findings into one output: `finding` any number of times, then `close` or `abort`, all from one thread.
+
+    A GossipError of any call means that the output is lost. BrokenPipeError means that the reader of the output has
+    seen enough; it is no failure of the run.
+    """
+
+    def finding(self, finding: Finding, /) -> None:
+        """Take one finding. Streaming formats have written it when this returns."""
+
+    def close(self, summary: Summary, /) -> None:
+        """Write what is left and put the output in its place. To be called once."""
+
+    def abort(self) -> None:
+        """Give the output up: a file that is not streamed stays as it was before the run. Never raises."""
 
 
 SourceFactory = Callable[[Target], Source]

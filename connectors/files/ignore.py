@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pathspec
+
+
+def _understood(line: str) -> bool:
+    """Whether a line is a pattern, or none at all. Git passes over one that it cannot read and takes the next."""
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 class IgnoreRules:
@@ -19,7 +29,8 @@ class IgnoreRules:
             lines = (Path(folder.decode("utf-8", "surrogateescape")) / ".gitignore").read_bytes().splitlines()
         except OSError:
             return self
-        spec = pathspec.GitIgnoreSpec.from_lines(line.decode("utf-8", "surrogateescape") for line in lines)
+        texts = [line.decode("utf-8", "surrogateescape") for line in lines]
+        spec = pathspec.GitIgnoreSpec.from_lines(line for line in texts if _understood(line))
         return IgnoreRules((*self._levels, (prefix, spec)))
 
     def ignored(self, path: bytes, *, is_folder: bool) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from gossip.connectors.report.base import Options, Output, Reporter
+from gossip.connectors.report.base import STDOUT, Options, Output
 from gossip.connectors.report.formats import FORMATS, Format, format_of, open_reporter
 
-__all__ = ["FORMATS", "Format", "Options", "Output", "Reporter", "format_of", "open_reporter"]
+__all__ = ["FORMATS", "STDOUT", "Format", "Options", "Output", "format_of", "open_reporter"]

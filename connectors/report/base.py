@@ -1,4 +1,4 @@
-"""What every output format shares: the reporter protocol, the output it writes to, and the collector that sorts."""
+"""What every output format shares: the output it writes to, and the collector that sorts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import secrets
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from gossip.connectors.report.display import visible
 from gossip.schemas.errors import MisuseError, RetryableError
@@ -67,26 +66,6 @@ class Options:
     """Show ids and offsets too."""
 
 
-class Reporter(Protocol):
-    """Turns findings into one output: `finding` any number of times, then `close` or `abort`, all from one thread.
-
-    A GossipError of any call means that the output is lost. BrokenPipeError means that the reader of the output has
-    seen enough; it is no failure of the run.
-    """
-
-    levels: Counter[str]
-    """Findings seen, by level."""
-
-    def finding(self, finding: Finding, /) -> None:
-        """Take one finding. Streaming formats have written it when this returns."""
-
-    def close(self, summary: Summary) -> None:
-        """Write what is left and put the output in its place. To be called once."""
-
-    def abort(self) -> None:
-        """Give the output up: a file that is not streamed stays as it was before the run. Never raises."""
-
-
 class Output:
     """Owns the bytes' way out: standard output, a file replaced as a whole, or a file written in place.
 
@@ -108,7 +87,7 @@ class Output:
         self._temporary: str | None = None
         self._stream: BinaryIO | None = None
         if self._path is None:
-            self._stream = stream or sys.stdout.buffer
+            self._stream = stream or self._standard()
         else:
             with self._guard("open"):
                 self._open(self._path, streamed=streamed)
@@ -160,6 +139,18 @@ class Output:
                 os.unlink(self._temporary)
             self._temporary = None
 
+    @staticmethod
+    def _standard() -> BinaryIO:
+        if sys.stdout is None:
+            raise MisuseError("cannot open standard output: it is closed; open it, or choose a file")
+        return sys.stdout.buffer
+
+    def _silence(self) -> None:
+        """What a failed write left in the buffer would fail again, noisily, when Python flushes it at exit."""
+        if sys.stdout is not None and self._stream is sys.stdout.buffer:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
     def _open(self, path: str, *, streamed: bool) -> None:
         try:
             info = os.stat(path)
@@ -196,8 +187,11 @@ class Output:
         try:
             yield
         except BrokenPipeError:
+            self._silence()
+            self.abort()
             raise
         except OSError as error:
+            self._silence()
             self.abort()
             raise self._explained(doing, error) from error
 
@@ -217,14 +211,12 @@ class CollectingReporter(ABC):
     """
 
     def __init__(self, output: Output, options: Options | None = None) -> None:
-        self.levels: Counter[str] = Counter()
         self._output = output
         self._options = options or Options()
         self._findings: list[Finding] = []
 
     def finding(self, finding: Finding, /) -> None:
         """Keep the finding."""
-        self.levels[finding.level] += 1
         self._findings.append(finding)
 
     def close(self, summary: Summary) -> None:

@@ -16,7 +16,7 @@ from gossip.schemas.errors import MisuseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gossip.connectors.report.base import Reporter
+    from gossip.schemas.protocols import Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def format_of(fmt: str | None, path: str | None) -> str:
             raise MisuseError(f"unknown output format '{visible(fmt)}'; choose one of {', '.join(FORMATS)}")
         return fmt
     if path is None or path == STDOUT:
-        return "text" if sys.stdout.isatty() else "jsonl"
+        return "text" if sys.stdout is not None and sys.stdout.isatty() else "jsonl"
     extension = PurePath(path).suffix.lower()
     for name, row in FORMATS.items():
         if extension in row.extensions:
@@ -65,7 +65,7 @@ def format_of(fmt: str | None, path: str | None) -> str:
     known = ", ".join(extension for row in FORMATS.values() for extension in row.extensions)
     raise MisuseError(
         f"cannot tell the output format of '{visible(path)}' from its extension '{visible(extension)}'; "
-        f"use one of {known}, or name a format: {', '.join(FORMATS)}"
+        f"use one of {known}"
     )
 
 

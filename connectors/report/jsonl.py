@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from gossip.connectors.report.display import json_utf8
@@ -21,12 +20,10 @@ class JsonlReporter:
     """
 
     def __init__(self, output: Output, _options: Options | None = None) -> None:
-        self.levels: Counter[str] = Counter()
         self._output = output
 
     def finding(self, finding: Finding, /) -> None:
         """Write one line."""
-        self.levels[finding.level] += 1
         self._output.write(json_utf8(finding.to_record()) + b"\n")
         self._output.flush()
 

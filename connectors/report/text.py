@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -86,7 +85,6 @@ class TextReporter:
     """Writes a block for each finding when it comes, in the order of the scan. The summary is not part of it."""
 
     def __init__(self, output: Output, options: Options | None = None) -> None:
-        self.levels: Counter[str] = Counter()
         self._output = output
         self._debug = options.debug if options else False
         color = options.color if options else None
@@ -104,7 +102,6 @@ class TextReporter:
 
     def finding(self, finding: Finding, /) -> None:
         """Write one block."""
-        self.levels[finding.level] += 1
         with self._console.capture() as capture:
             # soft_wrap: a long path stays in one line, to be copied.
             self._console.print(render_finding(finding, debug=self._debug), soft_wrap=True, highlight=False)
@@ -161,7 +158,7 @@ def render_summary(
 ) -> None:
     """Print the end of a run for people: what was scanned, what was found, what was left out, what was lost.
 
-    `levels` are the reporter's, since a summary counts findings but not their levels. `debug` adds the candidates that
+    `levels` counts the findings by level, which a summary does not. `debug` adds the candidates that
     each gate rejected. The console belongs to the caller, who points it at standard error.
     """
     text = Text()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_examples(rule_set: RuleSet, program: Program) -> list[str]:
-    """One line for each example that is missed and each counterexample that is reported, in rule order."""
+    """One line for each example that is missed or malformed and each counterexample that is reported, in rule order."""
     detector = Detector(rule_set, program)
     problems: list[str] = []
     for number, rule in enumerate(rule_set.rules):
@@ -21,7 +21,11 @@ def check_examples(rule_set: RuleSet, program: Program) -> list[str]:
             continue
         for kind, texts, wanted in (("example", rule.examples, True), ("counterexample", rule.counterexamples, False)):
             for index, template in enumerate(texts):
-                text = expand(template, f"{rule.id}/{index}").encode()
+                try:
+                    text = expand(template, f"{rule.id}/{index}").encode()
+                except ValueError as err:
+                    problems.append(f"{rule_set.source}: rule {rule.id!r}: {kind} {index + 1}: {err}")
+                    continue
                 found = {match.rule for match in detector.scan([text]).matches}
                 shadowed = wanted and "generic" in rule.tags and bool(found)
                 if (number in found) != wanted and not shadowed:

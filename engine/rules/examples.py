@@ -43,6 +43,7 @@ _EVERY_KIND_MIN_CHARS = 16
 """From this length on, a drawn text has at least one character of each kind that its class has."""
 
 _NESTED: Final = "<b64of:"
+_NESTED_DEPTH_MAX: Final = 8
 _BARE: Final = ("uuid", "crc32b62")
 _UUID_GROUPS: Final = (8, 4, 4, 4, 12)
 
@@ -55,6 +56,8 @@ def expand(template: str, seed: str) -> str:
 
     Raises ValueError where a placeholder of a known class is malformed.
     """
+    if template.count(_NESTED) > _NESTED_DEPTH_MAX:
+        raise ValueError(f"more than {_NESTED_DEPTH_MAX} placeholders {_NESTED}...>")
     return _expand(template, Random(seed))  # noqa: S311 - examples must not be secrets
 
 

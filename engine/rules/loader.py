@@ -43,17 +43,36 @@ _REPLACED = {
 
 def load_builtin() -> RuleSet:
     """The rules that ship with Gossip, families in name order."""
-    families = [load_file(path) for path in sorted(BUILTIN_DIR.glob("*.toml"))]
+    return _builtin(set())
+
+
+def _builtin(known: set[str]) -> RuleSet:
+    families = [_load(path, 0, known) for path in sorted(BUILTIN_DIR.glob("*.toml"))]
     rules = [rule for family in families for rule in family.rules]
     shared = tuple(allowlist for family in families for allowlist in family.allowlists)
     return RuleSet(_unique(rules, "the built-in rules"), shared)
 
 
-def load_file(path: Path, *, depth: int = 0) -> RuleSet:
+def load_file(path: Path) -> RuleSet:
     """The rules of one TOML file, with what it extends.
 
     Raises MisuseError that names file, rule and key for anything that is not understood.
     """
+    known: set[str] = set()
+    found = _load(path, 0, known)
+    if not found.rules:
+        raise MisuseError(f"rule file {path}: holds no rule, so nothing would be found; add [[rules]] or [extend]")
+    for number, allowlist in enumerate(found.allowlists):
+        # Only here are all ids known: a file that is extended may allow what rules of another one find.
+        unknown = [rule_id for rule_id in allowlist.target_rules if rule_id not in known]
+        if unknown:
+            where = f"rule file {path}: global allowlist {number + 1}"
+            raise MisuseError(f"{where}: key targetRules: no such rule: {', '.join(unknown)}")
+    return found
+
+
+def _load(path: Path, depth: int, known: set[str]) -> RuleSet:
+    """As `load_file`, for a file by itself. The ids of all rules, disabled ones too, are added to `known`."""
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as err:
@@ -64,15 +83,18 @@ def load_file(path: Path, *, depth: int = 0) -> RuleSet:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise MisuseError(f"rule file {path}: not TOML: {err}") from err
-    return _rule_set(data, path, depth)
+    return _rule_set(data, path, depth, known)
 
 
-def _rule_set(data: dict[str, Any], path: Path, depth: int) -> RuleSet:
+def _rule_set(data: dict[str, Any], path: Path, depth: int, known: set[str]) -> RuleSet:
     top = Reader(str(path), data, TOP_KEYS)
-    base = _base(top, path, depth) or RuleSet(())
+    for key in ("title", "description", "minVersion"):
+        top.text(key)
+    base = _base(top, path, depth, known) or RuleSet(())
     inherited = frozenset(rule.id for rule in base.rules)
     entries = top.tables("rules")
     rules = _unique([_rule(entry, str(path), n, inherited) for n, entry in enumerate(entries)], str(path))
+    known.update(rule.id for rule in rules)
     merged = {rule.id: rule for rule in base.rules}
     for entry, rule in zip(entries, rules, strict=True):
         merged[rule.id] = _override(merged[rule.id], rule, entry) if rule.id in inherited else rule
@@ -91,7 +113,7 @@ def _linked(rule_set: RuleSet) -> RuleSet:
     return rule_set
 
 
-def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
+def _base(top: Reader, path: Path, depth: int, known: set[str]) -> RuleSet | None:
     """What `[extend]` asks for, without its disabled rules."""
     if "extend" not in top.data:
         return None
@@ -100,11 +122,11 @@ def _base(top: Reader, path: Path, depth: int) -> RuleSet | None:
         raise MisuseError(f"{path}: [extend] is nested deeper than {EXTEND_DEPTH_MAX} files; does one extend itself?")
     base = RuleSet(())
     if extend.flag("useDefault"):
-        base = load_builtin()
+        base = _builtin(known)
     other = extend.text("path")
     if other:
         near = path.parent / other
-        found = load_file(near if near.exists() else Path(other), depth=depth + 1)
+        found = _load(near if near.exists() else Path(other), depth + 1, known)
         later = {rule.id: rule for rule in found.rules}
         kept = tuple(rule for rule in base.rules if rule.id not in later)
         base = RuleSet(kept + found.rules, base.allowlists + found.allowlists)

@@ -142,11 +142,11 @@ class Reader:
             description=reader.text("description"),
             condition=cast("Condition", condition),
             commits=tuple(commit.lower() for commit in reader.texts("commits", allow_empty=False)),
-            paths=reader.texts("paths"),
-            regexes=reader.texts("regexes"),
+            paths=reader.texts("paths", allow_empty=False),
+            regexes=reader.texts("regexes", allow_empty=False),
             regex_target=cast("RegexTarget", target),
             stopwords=tuple(word.lower() for word in reader.texts("stopwords", allow_empty=False)),
-            target_rules=reader.texts("targetRules"),
+            target_rules=reader.texts("targetRules", allow_empty=False),
         )
         if not (allowlist.commits or allowlist.paths or allowlist.regexes or allowlist.stopwords):
             raise reader.error("regexes", "an allowlist needs at least one of commits, paths, regexes, stopwords")

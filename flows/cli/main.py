@@ -6,10 +6,12 @@ import signal
 import sys
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 import click
 
 import gossip
+from gossip.flows.cli.streams import hold_streams, reader_may_leave, say, silence
 from gossip.schemas.errors import GossipError, MisuseError
 from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
 
@@ -37,6 +39,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does it; here --help and --version are printed."""
+        with reader_may_leave():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with reader_may_leave():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table alone."""
         with formatter.section("Commands"):
@@ -56,6 +68,7 @@ def cli() -> None:
 def main() -> None:
     """Entry point: runs a command and turns errors into one line and an exit code."""
     debug = "--debug" in sys.argv
+    hold_streams()
     # Until a scan takes over: click would answer Ctrl-C with exit code 1, which means findings.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))
@@ -65,6 +78,10 @@ def main() -> None:
         fail(err, EXIT_MISUSE, debug=debug)
     except GossipError as err:
         fail(err, EXIT_INTERNAL, debug=debug)
+    except OSError as err:
+        silence(sys.stdout)
+        where = f"{err.filename}: " if err.filename else ""
+        fail(f"{where}{err.strerror or type(err).__name__}", EXIT_INTERNAL, debug=debug)
     except Exception as err:
         if debug:
             raise
@@ -78,6 +95,6 @@ def fail(err: object, code: int, *, debug: bool = False) -> None:
     if debug:
         import traceback
 
-        traceback.print_exc()
-    click.echo(f"gossip: {visible(str(err))}", err=True)
+        say(traceback.format_exc())
+    say(f"gossip: {visible(str(err))}\n")
     sys.exit(code)

@@ -9,6 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gossip.schemas.finding import Finding
+    from gossip.schemas.protocols import Reporter
     from gossip.schemas.summary import Summary
 
 
@@ -47,17 +49,21 @@ class ProgressBar:
 class Interleaved:
     """An output on the same terminal as the bar: the bar steps aside while a finding is printed."""
 
-    def __init__(self, reporter: object, bar: ProgressBar) -> None:
+    def __init__(self, reporter: Reporter, bar: ProgressBar) -> None:
         self._reporter = reporter
         self._bar = bar
 
-    def finding(self, f: object, /) -> None:
+    def finding(self, finding: Finding, /) -> None:
         """Print one finding."""
         self._bar.stop()
-        self._reporter.finding(f)  # type: ignore[attr-defined]
+        self._reporter.finding(finding)
         self._bar.start()
 
     def close(self, summary: Summary) -> None:
         """Print what is left."""
         self._bar.stop()
-        self._reporter.close(summary)  # type: ignore[attr-defined]
+        self._reporter.close(summary)
+
+    def abort(self) -> None:
+        """Give the output up; the bar stays."""
+        self._reporter.abort()

@@ -63,4 +63,4 @@ def _rule_set(path: str | None) -> RuleSet:
 
     from gossip.engine.rules.loader import load_builtin, load_file
 
-    return load_file(Path(path)) if path else load_builtin()
+    return load_builtin() if path is None else load_file(Path(path))

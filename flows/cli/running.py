@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.flows.cli.streams import is_terminal, say
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
 from gossip.flows.sources import open_source
 from gossip.schemas.errors import MisuseError
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
     from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
-    from gossip.flows.run import Reporter
     from gossip.schemas.config import ScanConfig
-    from gossip.schemas.protocols import ResultWriter
+    from gossip.schemas.protocols import Reporter, ResultWriter
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
@@ -39,13 +40,17 @@ def run_scan(options: ScanOptions) -> int:
     config = _config(options)
     for target in config.targets:
         open_source(target)
+    _check_outputs(config, options)
     detector = build_detector(config)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
-    if options.fmt or not options.outputs or sys.stdout.isatty():
+    if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
         to_stdout = open_reporter(options.fmt, None, debug=options.debug)
         reporters.append(_beside(to_stdout, bar))
     report = RunReport(config, reporters, detector.rule_set, bar)
+    repeated = len(options.targets) - len(config.targets)
+    if repeated and not options.quiet:
+        say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
     stopped = _guarded(config, options, detector, report, bar)
     if stopped is not None:
         return stopped
@@ -54,8 +59,27 @@ def run_scan(options: ScanOptions) -> int:
     return report.summary.exit_code(exit_zero=options.exit_zero)
 
 
+def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
+    """Refuse outputs that would overwrite each other, or what is to be read, before one of them is opened."""
+    from gossip.connectors.report import STDOUT, format_of
+
+    taken = {os.path.realpath(target.location): "a target" for target in config.targets if target.kind != "stdin"}
+    for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
+        if path:
+            taken[os.path.realpath(path)] = what
+    if options.fmt is not None:
+        format_of(options.fmt, None)
+        taken[STDOUT] = "the output of --format"
+    for path in options.outputs:
+        format_of(None, path)
+        place = path if path == STDOUT else os.path.realpath(path)
+        if place in taken and (place == STDOUT or not os.path.isdir(place)):
+            raise MisuseError(f"output {path}: is {taken[place]} too; choose another place")
+        taken[place] = "another output"
+
+
 def _config(options: ScanOptions) -> ScanConfig:
-    chosen = [name for name, on in (("staged", options.staged), ("since", options.since)) if on]
+    chosen = [name for name, on in (("staged", options.staged), ("since", options.since is not None)) if on]
     if not options.history:
         chosen.append("checkout")
     if len(chosen) > 1:
@@ -94,7 +118,7 @@ def _tenant_key(path: str | None) -> bytes | None:
 
 
 def _progress_bar(options: ScanOptions) -> ProgressBar | None:
-    if options.quiet or options.no_progress or not sys.stderr.isatty():
+    if options.quiet or options.no_progress or not is_terminal(sys.stderr):
         return None
     from rich.console import Console
 
@@ -104,7 +128,7 @@ def _progress_bar(options: ScanOptions) -> ProgressBar | None:
 
 
 def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
-    if bar is None or not sys.stdout.isatty():
+    if bar is None or not is_terminal(sys.stdout):
         return reporter
     from gossip.flows.cli.progress import Interleaved
 
@@ -128,10 +152,10 @@ def _guarded(
             return _SIGNAL_EXIT + stop.number
         report.close()
     except BrokenPipeError:
-        # The reader has seen enough: no error. Python would complain when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has seen enough, and nobody else wants to see more: no error.
         return EXIT_CLEAN
     finally:
+        report.abort()
         if bar is not None:
             bar.stop()
     return None
@@ -191,6 +215,11 @@ def _size_up_to(path: str, enough: int) -> int:
 def _print_summary(report: RunReport, *, debug: bool) -> None:
     from rich.console import Console
 
-    from gossip.connectors.report.text import render_summary
+    from gossip.connectors.report.text import render_summary, use_color
 
-    render_summary(report.summary, Console(stderr=True), debug=debug, levels=report.levels)
+    # Not to stderr itself: rich would end the process with an exit code of its own if the reader had left.
+    text = io.StringIO()
+    color = use_color(is_terminal=is_terminal(sys.stderr))
+    console = Console(file=text, force_terminal=color, color_system="standard" if color else None, no_color=not color)
+    render_summary(report.summary, console, debug=debug, levels=report.levels)
+    say(text.getvalue())

@@ -35,6 +35,15 @@ def tree(tmp_path: Path) -> str:
         (("{tree}", "--rules", "{tmp}/none.toml"), ["none.toml", "No such file"]),
         (("{tree}", "--tenant-key-file", "{tmp}/none"), ["none"]),
         (("{tree}", "--segment-bytes", "10"), ["10 bytes is too small"]),
+        (("",), ["''", "no such file"]),
+        (("{tree}", "--since", ""), ["--since", "empty"]),
+        (("{tree}", "--rules", ""), ["--rules", "empty"]),
+        (("{tree}", "--format", "", "-o", "{tmp}/x.json"), ["unknown output format ''"]),
+        (("{tree}", "-o", "{tmp}/x.yaml"), ["x.yaml", "use one of .csv, .json"]),
+        (("{tree}", "-o", "{tmp}/x.json", "-o", "{tmp}/tree/../x.json"), ["x.json", "another output"]),
+        (("{tree}", "-o", "-", "-o", "-"), ["another output"]),
+        (("{tree}", "-o", "-", "--format", "json"), ["--format"]),
+        (("{tree}/a.txt", "-o", "{tree}/./a.txt"), ["a.txt", "a target"]),
     ],
 )
 def test_misuse(arguments: tuple[str, ...], words: list[str], tree: str, tmp_path: Path) -> None:
@@ -47,6 +56,26 @@ def test_misuse(arguments: tuple[str, ...], words: list[str], tree: str, tmp_pat
     for word in words:
         assert word.format(**places) in ran.error_lines[0]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_malformed_example(tmp_path: Path) -> None:
+    """`gossip rules check` names file, rule, example and what is wrong, and goes on."""
+    file = tmp_path / "rules.toml"
+    file.write_text("[[rules]]\nid = 'r'\nregex = 'abc'\nexamples = ['<hex:x>', 'abc', '<uuid:4>', 'abd']\n")
+    ran = gossip("rules", "check", str(file))
+    assert (ran.code, ran.out) == (2, b"1 rules, 3 problems\n")
+    assert [line.partition(f"{file}: rule 'r': ")[2][:10] for line in ran.error_lines] == [
+        "example 1:",
+        "example 3:",
+        "example 4 ",
+    ]
+
+
+def test_empty_rule_file_name() -> None:
+    """An unset variable does not stand for the built-in rules."""
+    for command_line in (("rules", "check", ""), ("rules", "list", "--rules", "")):
+        ran = gossip(*command_line)
+        assert (ran.code, ran.out, len(ran.error_lines)) == (2, b"", 1)
 
 
 @pytest.mark.parametrize("arguments", [("scan",), ("scan", ".", "-j", "0"), ("scan", ".", "--nonsense"), ("nonsense",)])

@@ -9,8 +9,9 @@ import io
 from collections import Counter
 from pathlib import Path
 
-from gossip.connectors.report import FORMATS, Options, Output, Reporter
+from gossip.connectors.report import FORMATS, Options, Output
 from gossip.schemas.finding import Finding, level_of
+from gossip.schemas.protocols import Reporter
 from gossip.schemas.summary import LOSSES_NAMED_MAX, Loss, Summary
 
 GOLDEN = Path(__file__).parent / "golden"

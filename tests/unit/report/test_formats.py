@@ -18,10 +18,7 @@ from tests.unit.report.examples import FINDINGS, Terminal, summary, written
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHOICE = (
-    "use one of .csv, .json, .jsonl, .ndjson, .xml, .sarif, .txt, "
-    "or name a format: csv, json, jsonl, junit, sarif, text"
-)
+CHOICE = "use one of .csv, .json, .jsonl, .ndjson, .xml, .sarif, .txt"
 
 
 def test_sorted() -> None:

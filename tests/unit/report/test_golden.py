@@ -41,15 +41,6 @@ def test_no_raw_controls(fmt: str) -> None:
     assert [char for char in raw if not char.isprintable() and char not in "\r\n"] == []
 
 
-@pytest.mark.parametrize("fmt", FORMATS)
-def test_levels(fmt: str) -> None:
-    """Every reporter counts the findings by level."""
-    report = reporter(fmt, Output(stream=io.BytesIO()))
-    for item in FINDINGS:
-        report.finding(item)
-    assert dict(report.levels) == {"high": 3, "medium": 1, "low": 1}
-
-
 def shown(value: str) -> str:
     """A surrogate of the examples as JSON gives it back."""
     return value.replace("\udcff", "\\xff").replace("\ud800", "\\ud800")

@@ -175,6 +175,7 @@ def test_placeholder_within_literal_brackets() -> None:
         "<crc32b62>",
         "ab<crc32b62>",
         "<b64of:<hex:4>",
+        "<b64of:" * 3000 + "x" + ">" * 3000,
     ],
 )
 def test_malformed_placeholder_of_a_known_class(template: str) -> None:

@@ -39,6 +39,18 @@ def complaint(folder: Path, text: str) -> str:
 
 
 BAD: list[tuple[str, str]] = [
+    ("", "rule file FILE: holds no rule"),
+    ("title = 'nothing'\n", "rule file FILE: holds no rule"),
+    ("[extend]\nuseDefault = false\n", "rule file FILE: holds no rule"),
+    ("title = 5\n" + RULE, "FILE: key title: must be a string, not int"),
+    ("description = []\n" + RULE, "FILE: key description: must be a string, not list"),
+    ("minVersion = 8.25\n" + RULE, "FILE: key minVersion: must be a string, not float"),
+    (RULE + "[[allowlists]]\nregexes = ['']\n", "FILE: allowlist 1: key regexes: holds an empty string"),
+    (RULE + "[[rules.allowlists]]\npaths = ['a', '']\n", "allowlist 1: key paths: holds an empty string"),
+    (
+        RULE + "[[allowlists]]\nstopwords = ['a']\n[[allowlists]]\nstopwords = ['a']\ntargetRules = ['r', 'q']\n",
+        "rule file FILE: global allowlist 2: key targetRules: no such rule: q",
+    ),
     ("colour = 1\n", "FILE: key colour: unknown key"),
     (RULE + "colour = 1\n", "FILE: rule 'r': key colour: unknown key"),
     (RULE + "Regex = 'x'\n", "FILE: rule 'r': key Regex: unknown key"),
@@ -98,7 +110,7 @@ BAD: list[tuple[str, str]] = [
     ("[[rules]]\nid = 'r'\npath = '['\n", "FILE: rule 'r': key path: missing ]: ["),
     (RULE + "[[rules.allowlists]]\nregexes = ['a', '(']\n", "FILE: rule 'r': allowlist: key regexes: missing ): ("),
     (RULE + "[[rules.allowlists]]\npaths = ['*']\n", "FILE: rule 'r': allowlist: key paths: "),
-    ("[[allowlists]]\nregexes = ['(']\n", "FILE: allowlist: key regexes: missing ): ("),
+    (RULE + "[[allowlists]]\nregexes = ['(']\n", "FILE: allowlist: key regexes: missing ): ("),
     (
         RULE + "[rules.allowlist]\ncondition = 'XOR'\nstopwords = ['a']\n",
         "allowlist 1: key condition: must be OR or AND",
@@ -128,6 +140,16 @@ BAD: list[tuple[str, str]] = [
 def test_bad_file(tmp_path: Path, text: str, message: str) -> None:
     """The error names the file, the rule and the key."""
     assert message in complaint(tmp_path, text)
+
+
+def test_allowlist_for_rules_of_other_files(tmp_path: Path) -> None:
+    """An extended file may allow what a rule of another file finds, and a rule that is switched off stays known."""
+    write(tmp_path, "[[allowlists]]\nstopwords = ['a']\ntargetRules = ['r', 's']\n", "shared.toml")
+    second = RULE.replace('"r"', '"s"')
+    write(tmp_path, "[extend]\npath = 'shared.toml'\n" + RULE + second, "both.toml")
+    found = load(tmp_path, "[extend]\npath = 'both.toml'\ndisabledRules = ['s']\n")
+    assert [rule.id for rule in found.rules] == ["r"]
+    assert found.allowlists == (Allowlist(stopwords=("a",), target_rules=("r", "s")),)
 
 
 def test_absent_and_unreadable_files(tmp_path: Path) -> None:
@@ -241,7 +263,7 @@ def test_every_key_of_a_rule(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "condition"), [("", "OR"), ("or", "OR"), ("||", "OR"), ("and", "AND"), ("&&", "AND")])
 def test_spellings_of_conditions(tmp_path: Path, text: str, condition: str) -> None:
     """Those that gitleaks knows."""
-    found = load(tmp_path, f"[allowlist]\ncondition = '{text}'\nstopwords = ['a']\n")
+    found = load(tmp_path, RULE + f"[allowlist]\ncondition = '{text}'\nstopwords = ['a']\n")
     assert found.allowlists == (Allowlist(condition=condition, stopwords=("a",)),)  # type: ignore[arg-type]
 
 
