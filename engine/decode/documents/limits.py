@@ -1,0 +1,90 @@
+"""Every cap of the document extractors, unit last. Each is counted, not timed: the same bytes give the same parts on
+every machine.
+"""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+INPUT_BYTES_MAX = 64 * MIB
+"""A larger document is not opened at all: most formats must be held whole, and cost several times their size."""
+
+OUTPUT_BYTES_MAX = 8 * MIB
+"""Text of all parts of one document. The reference system stops at 32 KiB, which one notebook with a data frame or
+one page of a database exceeds: whatever leaked after it would be lost without a word.
+"""
+
+PARTS_MAX = 50_000
+"""Parts of one document; each costs a scan of its own."""
+
+LABEL_CHARS_MAX = 120
+"""Labels are for people; names inside a document may be megabytes long."""
+
+PROBLEM_CHARS_MAX = 300
+"""A document may be wrong in many ways; the first few say enough."""
+
+DEPTH_MAX = 200
+"""Nesting of JSON, XML and marshalled values. Real documents stay below 30."""
+
+JSON_TOKENS_MAX = 2_000_000
+"""Strings, numbers and brackets of one JSON text, about two seconds of reading."""
+
+XML_EVENTS_MAX = 2_000_000
+"""Start and end tags and runs of text of one XML member, about two seconds of reading."""
+
+DOTENV_QUOTED_LINES_MAX = 1024
+"""Lines that one quoted value of a dotenv file may span."""
+
+TEXT_LINES_MAX = 200_000
+"""Lines of a credentials file (.npmrc, .netrc, .pypirc). Real ones have ten."""
+
+MARSHAL_OBJECTS_MAX = 1_000_000
+"""Marshalled values of one .pyc file, about one second of reading."""
+
+CLASS_FIELDS_MAX = 65_535
+"""What the count in a .class file can say; kept as a name because the loop relies on it."""
+
+KEYSTORE_ENTRIES_MAX = 10_000
+"""Entries of a keystore whose aliases are read."""
+
+PLIST_OBJECTS_MAX = 1_000_000
+"""Objects of a binary property list."""
+
+PLIST_PATH_MAX = 16
+"""Names in front of a value's own name in a binary property list; its references may form a ring."""
+
+SQLITE_CELLS_MAX = 1_000_000
+"""Rows of a database, deleted ones included."""
+
+SQLITE_BLOB_PART_BYTES = 1024
+"""A BLOB of this size is a part of its own, so that what it is (an archive, a key) can be recognised."""
+
+SQLITE_COLUMNS_MAX = 2000
+"""Columns of a row: the limit of SQLite itself."""
+
+SWEEP_RUN_BYTES_MIN = 6
+"""Shorter runs of printable bytes in damaged or deleted content are noise."""
+
+MAIL_DEPTH_MAX = 16
+"""Multiparts and messages inside each other."""
+
+MAIL_PARTS_MAX = 10_000
+"""Bodies and attachments of one mailbox."""
+
+MAIL_HEADER_BYTES_MAX = 64 * 1024
+"""Header block of one body. What is beyond counts as body."""
+
+MAIL_FIELD_BYTES_MAX = 4096
+"""One header field that is taken apart; its grammar is read with backtracking."""
+
+PDF_INPUT_BYTES_MAX = 32 * MIB
+"""The PDF reader keeps what it has parsed as objects, at many times the size of the file."""
+
+PDF_PAGES_MAX = 500
+"""Pages read of one PDF."""
+
+PDF_STREAM_BYTES_MAX = 8 * MIB
+"""One decompressed stream of a PDF."""
+
+PDF_CALLS_MAX = 8_000_000
+"""Function calls that reading one PDF may take (some ten seconds): a budget that does not depend on the clock."""
