@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 
-from gossip.engine.decode.documents.limits import CLASS_FIELDS_MAX
 from gossip.engine.decode.documents.parts import Output
 
 _SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
@@ -66,7 +65,7 @@ def _fields(data: bytes, position: int, texts: dict[int, bytes], strings: dict[i
         position += 8 + 2 * interfaces
         (fields,) = struct.unpack_from(">H", data, position)
         position += 2
-        for _ in range(min(fields, CLASS_FIELDS_MAX)):
+        for _ in range(fields):
             name, attributes = struct.unpack_from(">2xH2xH", data, position)
             position += 8
             for _ in range(attributes):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from gossip.engine.decode.documents.jsontext import leaves
-from gossip.engine.decode.documents.limits import TEXT_LINES_MAX
+from gossip.engine.decode.documents.limits import SETTINGS_BYTES_MAX
 from gossip.engine.decode.documents.parts import Output, assignment
 
 _NETRC_TOKEN = re.compile(r'"((?:[^"\\\n]|\\.)*+)"|[^\s"][^\s]*+')
@@ -49,12 +48,12 @@ def extract_netrc(data: bytes, out: Output, _name: str) -> None:
     text: list[str] = []
     entry: list[str] = []
     tokens = _netrc_tokens(data, out)
-    for token in tokens:
-        if token in {"machine", "default"}:
+    for word in tokens:
+        if word in {"machine", "default"}:
             text += [*entry, "\n"] if entry else []
-            entry = [f'machine = "{next(tokens, "") if token == "machine" else "default"}"']
-        elif token in _NETRC_FIELDS:
-            entry.append(f' {token} = "{next(tokens, "")}"')
+            entry = [f'machine = "{next(tokens, "") if word == "machine" else word}"']
+        elif word in _NETRC_FIELDS:
+            entry.append(f' {word} = "{next(tokens, "")}"')
     text += [*entry, "\n"] if entry else []
     out.add("".join(text))
 
@@ -82,11 +81,10 @@ def extract_docker_config(data: bytes, out: Output, _name: str) -> None:
     `user:password` and becomes two lines; identity tokens and plain fields are lines as they are.
     """
     for leaf in leaves(data, out):
-        path = [str(step) for step in leaf.path]
-        if len(path) < 2:
+        if len(leaf.path) < 2:
             continue
         # The old .dockercfg has registries at the top; Kubernetes secrets wrap the same object.
-        registry, field = path[-2], path[-1]
+        registry, field = str(leaf.path[-2]), leaf.path[-1]
         if field == "auth" and (plain := _base64_text(leaf.value)):
             lines = _user_password(f"{registry}.", plain)
         elif field in {"auth", "identitytoken", "registrytoken", "password", "username"}:
@@ -96,13 +94,11 @@ def extract_docker_config(data: bytes, out: Output, _name: str) -> None:
         out.add("".join(lines), registry, leaf.start, leaf.end)
 
 
-def _lines(data: bytes, out: Output) -> Iterator[str]:
-    """Lines of a text file, up to a cap."""
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    lines = iter(text.split("\n"))
-    yield from islice(lines, TEXT_LINES_MAX)
-    if next(lines, None) is not None:
+def _lines(data: bytes, out: Output) -> list[str]:
+    """Lines of the beginning of a text file."""
+    if len(data) > SETTINGS_BYTES_MAX:
         out.cut()
+    return data[:SETTINGS_BYTES_MAX].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n")
 
 
 def _base64_text(value: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gossip.engine.decode.documents.limits import DOTENV_QUOTED_LINES_MAX
+from gossip.engine.decode.documents.limits import DOTENV_QUOTED_LINES_MAX, SETTINGS_BYTES_MAX
 from gossip.engine.decode.documents.parts import Output
 
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -25,6 +25,9 @@ def extract_dotenv(data: bytes, out: Output, _name: str) -> None:
     are read, and any other \\x is x. A quote that is not closed within DOTENV_QUOTED_LINES_MAX lines is no quote: the
     first line is read as unquoted and reading goes on after it.
     """
+    if len(data) > SETTINGS_BYTES_MAX:
+        data = data[:SETTINGS_BYTES_MAX]
+        out.cut()
     entries = []
     position, size = (3 if data.startswith(b"\xef\xbb\xbf") else 0), len(data)
     while position < size:

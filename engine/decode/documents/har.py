@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from itertools import groupby
 
-from gossip.engine.decode.documents.jsontext import Leaf, leaves
+from gossip.engine.decode.documents.jsontext import Leaf, batches, leaves
 from gossip.engine.decode.documents.parts import Output
 
 _PAIRS = frozenset({"headers", "cookies", "params"})
@@ -16,17 +16,17 @@ def extract_har(data: bytes, out: Output, _name: str) -> None:
     `entry 3 response`, `entry 3 response body` (decoded if it is base64).
     """
     for key, group in groupby(leaves(data, out), _message):
-        if key is not None:
-            _emit(list(group), f"entry {key[0] + 1} {key[1]}", out)
+        for message in batches(group) if key else ():
+            _emit(message, f"entry {key[0] + 1} {key[1]}", out)
 
 
-def _message(leaf: Leaf) -> tuple[int, str] | None:
+def _message(leaf: Leaf) -> tuple[int, str] | tuple[()]:
     """Index of the entry, and `request` or `response`."""
     path = leaf.path
     if len(path) < 5 or path[:2] != ("log", "entries"):
-        return None
+        return ()
     if not isinstance(path[2], int) or path[3] not in {"request", "response"}:
-        return None
+        return ()
     return path[2], str(path[3])
 
 

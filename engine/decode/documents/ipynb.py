@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from gossip.engine.decode.documents.jsontext import Leaf, leaves
+from gossip.engine.decode.documents.jsontext import Leaf, batches, leaves
 from gossip.engine.decode.documents.parts import Output
 
 _SOURCES = frozenset({"source", "input"})
@@ -21,32 +21,32 @@ def extract_ipynb(data: bytes, out: Output, _name: str) -> None:
     frame of users, the URL in a stack trace.
     """
     for key, group in groupby(leaves(data, out), _unit):
-        if key is None:
-            continue
-        found = list(group)
-        text = "".join(leaf.value for leaf in found)
-        if "output" in key:
-            # Colours come between the characters of a traceback and would split a token.
-            text = _TERMINAL_COLOUR.sub("", text)
-        if text.strip():
-            out.add(text if text.endswith("\n") else text + "\n", key.partition(":")[0], found[0].start, found[-1].end)
+        for found in batches(group) if key else ():
+            text = "".join(leaf.value for leaf in found)
+            if "output" in key:
+                # Colours come between the characters of a traceback and would split a token.
+                text = _TERMINAL_COLOUR.sub("", text)
+            if text.strip():
+                text = text if text.endswith("\n") else text + "\n"
+                out.add(text, key.partition(":")[0], found[0].start, found[-1].end)
 
 
-def _unit(leaf: Leaf) -> str | None:
-    """Which unit of text a value belongs to: its label, a colon, and what tells units with one label apart."""
+def _unit(leaf: Leaf) -> str:
+    """Which unit of text a value belongs to: its label, a colon, and what tells units with one label apart;
+    nothing if it is no text."""
     path = leaf.path
     if len(path) > 2 and path[0] == "worksheets":
         worksheet, path = path[1], path[2:]
     else:
         worksheet = 0
     if len(path) < 3 or path[0] != "cells" or not isinstance(path[1], int):
-        return None
+        return ""
     label = f"cell {path[1] + 1}"
     if path[2] in _SOURCES:
         return f"{label}:{worksheet}"
     if path[2] != "outputs" or len(path) < 5 or not isinstance(path[3], int):
-        return None
+        return ""
     name = path[5] if path[4] == "data" and len(path) > 5 else path[4]
     if isinstance(name, str) and _OUTPUT_TEXTS.fullmatch(name):
         return f"{label} output {path[3] + 1}:{worksheet} {name}"
-    return None
+    return ""

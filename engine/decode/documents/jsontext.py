@@ -6,12 +6,19 @@ does not tell where a value stood. Strings are still read by the C scanner of th
 
 from __future__ import annotations
 
-import json.decoder
 import re
 from collections.abc import Iterator
+from itertools import islice
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from gossip.engine.decode.documents.limits import DEPTH_MAX, JSON_TOKENS_MAX
+from gossip.engine.decode.documents.limits import (
+    DEPTH_MAX,
+    JSON_GROUP_LEAVES_MAX,
+    JSON_TOKENS_MAX,
+    NAME_CHARS_MAX,
+    NAMES_MAX,
+)
 from gossip.engine.decode.documents.parts import Output
 
 
@@ -52,10 +59,10 @@ def leaves(data: bytes, out: Output) -> Iterator[Leaf]:
                 out.damaged("JSON has a string without end or with a wrong escape")
                 return
             if path and isinstance(path[-1], str) and _AFTER_KEY.match(text, position):
-                path[-1] = value
+                path[-1] = value[:NAME_CHARS_MAX]
                 continue
             yield Leaf(tuple(path), value, token.start(1), position)
-        elif mark == "{" or mark == "[":
+        elif mark in {"{", "["}:
             if len(path) >= DEPTH_MAX:
                 out.damaged("JSON is nested too deeply")
                 return
@@ -71,16 +78,22 @@ def leaves(data: bytes, out: Output) -> Iterator[Leaf]:
 def _string(text: str, position: int, data: bytes) -> tuple[str, int]:
     """The string whose first character is at `position`, and where it ends; the end is -1 if it is damaged."""
     try:
-        value, end = json.decoder.scanstring(text, position, False)
+        value, end = scanstring(text, position, False)
         if not value.isascii():
             # Now the bytes must be read as what they are: UTF-8.
-            value, _ = json.decoder.scanstring(data[position:end].decode("utf-8", "replace"), 0, False)
+            value, _ = scanstring(data[position:end].decode("utf-8", "replace"), 0, False)
     except ValueError:
         return "", -1
     return value, end
 
 
+def batches(group: Iterator[Leaf]) -> Iterator[list[Leaf]]:
+    """The leaves of one group in lists that are short enough to be held."""
+    while batch := list(islice(group, JSON_GROUP_LEAVES_MAX)):
+        yield batch
+
+
 def dotted(path: tuple[str | int, ...]) -> str:
     """A path for people: `auths.registry.auth`, `users[3].name`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path[-NAMES_MAX:])
     return text.removeprefix(".")

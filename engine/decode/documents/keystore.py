@@ -57,11 +57,13 @@ def _entries(data: bytes, count: int, out: Output) -> None:
             (length,) = struct.unpack_from(">I", data, end)
             (certificates,) = struct.unpack_from(">I", data, end + 4 + length)
             end += 8 + length
+        if certificates > KEYSTORE_ENTRIES_MAX:
+            out.stop()
         position = _after_certificates(data, end, certificates, version)
 
 
 def _after_certificates(data: bytes, position: int, count: int, version: int) -> int:
-    """Position after `count` certificates. Every one moves on, so a count that lies ends at the end of the file."""
+    """Position after `count` certificates."""
     for _ in range(count):
         if version == 2:
             (length,) = struct.unpack_from(">H", data, position)

@@ -29,29 +29,38 @@ DEPTH_MAX = 200
 JSON_TOKENS_MAX = 2_000_000
 """Strings, numbers and brackets of one JSON text, about two seconds of reading."""
 
+JSON_GROUP_LEAVES_MAX = 20_000
+"""String values of one JSON text that are held at a time."""
+
+NAME_CHARS_MAX = 256
+"""A key of JSON, XML or a property list, where it becomes part of a line; longer ones are cut."""
+
+NAMES_MAX = 16
+"""Keys on the path to a value, the last ones, that become part of a line."""
+
+XML_TAG_BYTES_MAX = 2 * MIB
+"""Bytes from one `<` to the next. Attributes are held all at once, at many times their size."""
+
 XML_EVENTS_MAX = 2_000_000
 """Start and end tags and runs of text of one XML member, about two seconds of reading."""
 
 DOTENV_QUOTED_LINES_MAX = 1024
 """Lines that one quoted value of a dotenv file may span."""
 
-TEXT_LINES_MAX = 200_000
-"""Lines of a credentials file (.npmrc, .netrc, .pypirc). Real ones have ten."""
+SETTINGS_BYTES_MAX = 2 * MIB
+"""Beginning of a settings file (.env, .npmrc, .netrc, .pypirc) that is read. Real ones have ten lines."""
 
 MARSHAL_OBJECTS_MAX = 1_000_000
 """Marshalled values of one .pyc file, about one second of reading."""
 
-CLASS_FIELDS_MAX = 65_535
-"""What the count in a .class file can say; kept as a name because the loop relies on it."""
+MARSHAL_DEPTH_MAX = 8000
+"""Containers left open: the depth of 2000 that Python itself allows, times what one code object leaves open."""
 
 KEYSTORE_ENTRIES_MAX = 10_000
 """Entries of a keystore whose aliases are read."""
 
 PLIST_OBJECTS_MAX = 1_000_000
 """Objects of a binary property list."""
-
-PLIST_PATH_MAX = 16
-"""Names in front of a value's own name in a binary property list; its references may form a ring."""
 
 SQLITE_CELLS_MAX = 1_000_000
 """Rows of a database, deleted ones included."""

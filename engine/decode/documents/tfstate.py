@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from gossip.engine.decode.documents.jsontext import Leaf, dotted, leaves
+from gossip.engine.decode.documents.jsontext import Leaf, batches, dotted, leaves
+from gossip.engine.decode.documents.limits import NAME_CHARS_MAX
 from gossip.engine.decode.documents.parts import Output, assignment
 
 _PLUMBING = frozenset({"mode", "type", "name", "provider", "module", "each", "schema_version"})
@@ -16,13 +17,13 @@ def extract_tfstate(data: bytes, out: Output, _name: str) -> None:
     attribute. Outputs and everything else are parts between them, with their path as the name.
     """
     for index, group in groupby(leaves(data, out), _resource):
-        found = list(group)
-        if index is None:
-            text, label = "".join(assignment(_plain(leaf.path), leaf.value) for leaf in found), ""
-        else:
-            # The address may stand after the attributes: a resource is read as a whole.
-            text, label = _resource_text(found)
-        out.add(text, label, found[0].start, found[-1].end)
+        for found in batches(group):
+            if index is None:
+                text, label = "".join(assignment(_plain(leaf.path), leaf.value) for leaf in found), ""
+            else:
+                # The address may stand after the attributes: a resource is read as a whole.
+                text, label = _resource_text(found)
+            out.add(text, label, found[0].start, found[-1].end)
 
 
 def _resource(leaf: Leaf) -> int | None:
@@ -33,7 +34,7 @@ def _resource(leaf: Leaf) -> int | None:
 
 def _resource_text(found: list[Leaf]) -> tuple[str, str]:
     """Lines and address of one resource."""
-    about = {leaf.path[2]: leaf.value for leaf in found if len(leaf.path) == 3}
+    about = {leaf.path[2]: leaf.value[:NAME_CHARS_MAX] for leaf in found if len(leaf.path) == 3}
     steps = [about.get("module", ""), "data" if about.get("mode") == "data" else ""]
     steps += [about.get("type", ""), about.get("name", "")]
     address = ".".join(step for step in steps if step)
