@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from gossip.engine.decode.documents.limits import OUTPUT_BYTES_MAX
 from gossip.engine.decode.documents.parts import Output
 
 _SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
@@ -28,7 +29,7 @@ def extract_class(data: bytes, out: Output, _name: str) -> None:
     lines = b"".join(text + b"\n" for text in texts.values() if text)
     out.add(lines, "constants", _POOL_START, end)
     if not out.problems:
-        out.add(_fields(data, end, texts, strings), "fields", end)
+        _fields(data, end, out, texts, strings)
 
 
 def _pool(data: bytes, out: Output) -> tuple[dict[int, bytes], dict[int, int], int]:
@@ -57,9 +58,11 @@ def _pool(data: bytes, out: Output) -> tuple[dict[int, bytes], dict[int, int], i
     return texts, strings, position
 
 
-def _fields(data: bytes, position: int, texts: dict[int, bytes], strings: dict[int, int]) -> bytes:
-    """Lines of constant string fields; what is cut short has fewer."""
-    lines = []
+def _fields(data: bytes, start: int, out: Output, texts: dict[int, bytes], strings: dict[int, int]) -> None:
+    """Add the lines of constant string fields; what is cut short has fewer."""
+    lines: list[bytes] = []
+    size = 0
+    position = start
     try:
         (interfaces,) = struct.unpack_from(">6xH", data, position)
         position += 8 + 2 * interfaces
@@ -72,8 +75,10 @@ def _fields(data: bytes, position: int, texts: dict[int, bytes], strings: dict[i
                 kind, length, value = struct.unpack_from(">HIH", data, position)
                 position += 6 + length
                 text = texts.get(strings.get(value, 0))
-                if texts.get(kind) == b"ConstantValue" and text is not None:
+                # Constants may be used again and again: the lines can be many times the file.
+                if texts.get(kind) == b"ConstantValue" and text is not None and size < OUTPUT_BYTES_MAX:
                     lines.append(texts.get(name, b"") + b' = "' + text + b'"\n')
+                    size += len(lines[-1])
     except struct.error:
         pass
-    return b"".join(lines)
+    out.add(b"".join(lines), "fields", start, min(position, len(data)))

@@ -15,19 +15,17 @@ def extract_har(data: bytes, out: Output, _name: str) -> None:
     """Parts per entry, counted from 1: `entry 3 request` (method, URL, a line per header), `entry 3 request body`,
     `entry 3 response`, `entry 3 response body` (decoded if it is base64).
     """
-    for key, group in groupby(leaves(data, out), _message):
-        for message in batches(group) if key else ():
-            _emit(message, f"entry {key[0] + 1} {key[1]}", out)
+    for label, group in groupby(leaves(data, out), _message):
+        for message in batches(group) if label else ():
+            _emit(message, label, out)
 
 
-def _message(leaf: Leaf) -> tuple[int, str] | tuple[()]:
-    """Index of the entry, and `request` or `response`."""
+def _message(leaf: Leaf) -> str:
+    """Label of the request or response that a value belongs to; nothing for the rest."""
     path = leaf.path
-    if len(path) < 5 or path[:2] != ("log", "entries"):
-        return ()
-    if not isinstance(path[2], int) or path[3] not in {"request", "response"}:
-        return ()
-    return path[2], str(path[3])
+    if len(path) < 5 or path[:2] != ("log", "entries") or path[3] not in {"request", "response"}:
+        return ""
+    return f"entry {path[2] + 1} {path[3]}" if isinstance(path[2], int) else ""
 
 
 def _emit(message: list[Leaf], label: str, out: Output) -> None:

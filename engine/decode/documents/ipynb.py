@@ -33,7 +33,8 @@ def extract_ipynb(data: bytes, out: Output, _name: str) -> None:
 
 def _unit(leaf: Leaf) -> str:
     """Which unit of text a value belongs to: its label, a colon, and what tells units with one label apart;
-    nothing if it is no text."""
+    nothing if it is no text.
+    """
     path = leaf.path
     if len(path) > 2 and path[0] == "worksheets":
         worksheet, path = path[1], path[2:]

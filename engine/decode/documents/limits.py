@@ -59,7 +59,7 @@ MARSHAL_DEPTH_MAX = 8000
 KEYSTORE_ENTRIES_MAX = 10_000
 """Entries of a keystore whose aliases are read."""
 
-PLIST_OBJECTS_MAX = 1_000_000
+PLIST_OBJECTS_MAX = 400_000
 """Objects of a binary property list."""
 
 SQLITE_CELLS_MAX = 1_000_000
@@ -94,6 +94,15 @@ PDF_PAGES_MAX = 500
 
 PDF_STREAM_BYTES_MAX = 8 * MIB
 """One decompressed stream of a PDF."""
+
+PDF_OBJECTS_MAX = 500_000
+"""Objects that the table of contents of a PDF may list."""
+
+PDF_OPERANDS_MAX = 500_000
+"""Operands and operators of one page."""
+
+PDF_FORMS_MAX = 1000
+"""Reusable drawings that one page may draw; they may draw each other."""
 
 PDF_CALLS_MAX = 8_000_000
 """Function calls that reading one PDF may take (some ten seconds): a budget that does not depend on the clock."""

@@ -65,6 +65,7 @@ class _Reader:
         # Whether text is wanted, for each open element, and for what is outside of all.
         self._wanted = [False]
         self._cell_type = ""
+        self._muted = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Open a line, a text, or add what an empty element stands for."""
@@ -75,11 +76,11 @@ class _Reader:
         if dialect is _EXCEL:
             if name == "c":
                 self._cell_type = attributes.get("t", "")
-            elif name == _PHONETIC or (name == "v" and self._cell_type != "str"):
+            elif name == "v" and self._cell_type != "str":
                 # A number, or an index into the shared strings.
                 wanted = False
-            elif name == "t" and _PHONETIC in attributes:
-                wanted = False
+            elif name == _PHONETIC:
+                self._muted += 1
         self._wanted.append(wanted)
         if self._units:
             if name in dialect.breaks:
@@ -97,10 +98,12 @@ class _Reader:
         elif name in {"f", "v"} and self._units:
             # Formula and result share a cell.
             self._units[-1].append(" ")
+        elif name == _PHONETIC:
+            self._muted -= 1
 
     def text(self, data: str) -> None:
         """Characters of the innermost open line."""
-        if self._wanted[-1] and self._units:
+        if self._wanted[-1] and self._units and not self._muted:
             self._units[-1].append(data)
 
 

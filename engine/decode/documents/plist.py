@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 
-from gossip.engine.decode.documents.limits import NAME_CHARS_MAX, NAMES_MAX, PLIST_OBJECTS_MAX
+from gossip.engine.decode.documents.limits import (
+    NAME_CHARS_MAX,
+    NAMES_MAX,
+    OUTPUT_BYTES_MAX,
+    PLIST_OBJECTS_MAX,
+)
 from gossip.engine.decode.documents.parts import Output, assignment
 from gossip.engine.decode.documents.xmlsafe import read_xml
 
@@ -104,6 +109,8 @@ def _binary(data: bytes, out: Output) -> None:
     for number in range(count):
         entry = table + number * offset_bytes
         objects.read(number, int.from_bytes(data[entry : entry + offset_bytes], "big"))
+    if objects.cut:
+        out.cut()
     if objects.wrong:
         out.damaged("an object is cut short")
     objects.emit(out)
@@ -121,6 +128,9 @@ class _Objects:
         self._holder: dict[int, tuple[int, int | None]] = {}
         self._keys: set[int] = set()
         self._references = 0
+        # Objects may overlap: together they can be many times the file.
+        self._room = 2 * OUTPUT_BYTES_MAX
+        self.cut = False
 
     def read(self, number: int, offset: int) -> None:
         """Read one object: strings and data are kept, containers say who holds what."""
@@ -129,8 +139,10 @@ class _Objects:
             size, offset = self._size(offset)
         if kind in {0x4, 0x5, 0x6}:
             end = offset + size * (2 if kind == 0x6 else 1)
-            raw = self._data[offset:end]
+            raw = self._data[offset : min(end, offset + self._room)]
+            self._room -= len(raw)
             self.wrong |= end > len(self._data)
+            self.cut |= self._room == 0
             self._values[number] = (
                 raw if kind == 0x4 else raw.decode("ascii" if kind == 0x5 else "utf-16-be", "replace")
             )

@@ -97,7 +97,7 @@ class _Walk:
             objects, skip, quiet = self._todo.pop()
             if objects > 1:
                 self._todo.append(_Todo(objects - 1, 0, quiet))
-            end = self._value(self.position, quiet) if objects else self.position + skip
+            end = self._value(self.position, quiet=quiet) if objects else self.position + skip
             if end < 0:
                 return "marshalled data of an unknown type"
             if end > len(self._data):
@@ -105,7 +105,7 @@ class _Walk:
             self.position = end
         return "too many values"
 
-    def _value(self, start: int, quiet: bool) -> int:
+    def _value(self, start: int, *, quiet: bool) -> int:
         """Read the value at `start` without what it contains; its end, or -1 if its type is unknown."""
         data = self._data
         if start >= len(data):
@@ -121,9 +121,9 @@ class _Walk:
             if end <= len(data) and not quiet and end > at + width:
                 self.lines.append(data[at + width : end] + b"\n")
             return end
-        return self._container(code, at, quiet)
+        return self._container(code, at, quiet=quiet)
 
-    def _container(self, code: int, at: int, quiet: bool) -> int:
+    def _container(self, code: int, at: int, *, quiet: bool) -> int:
         """Read what comes before the values of a container, and the rarer numbers."""
         data = self._data
         if code in _LONG_SEQUENCES or code == ord(")"):
