@@ -116,7 +116,9 @@ class _Finder:
         at = start
         while (at := self._data.find(mark, at, end)) >= 0:
             after = at + len(mark)
-            if at != start and self._data[at - 1] != 0x0A:
+            # One boundary may be the beginning of another.
+            longer = after < end and self._data[after] not in b"\r\n\t -"
+            if longer or (at != start and self._data[at - 1] != 0x0A):
                 at = after
                 continue
             if opened >= 0:

@@ -99,7 +99,7 @@ def _read(data: bytes, out: Output) -> None:
 
 def _properties(reader: PdfReader, out: Output) -> None:
     """Add title, author and whatever else a program left there."""
-    found = reader.metadata or {}
+    found: dict[str, object] = dict(reader.metadata or {})
     lines = [assignment(str(key).lstrip("/")[:NAME_CHARS_MAX], str(found[key])) for key in found]
     out.add("".join(lines), "properties")
 

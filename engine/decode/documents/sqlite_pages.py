@@ -154,7 +154,8 @@ def values(record: bytes, charset: str) -> tuple[Value, ...]:
     """The columns of a record, as far as it goes."""
     header_bytes, at = varint(record, 0)
     stop = min(header_bytes, len(record))
-    position, found = header_bytes, []
+    found: list[Value] = []
+    position = header_bytes
     while at < stop and len(found) < SQLITE_COLUMNS_MAX:
         kind, at = varint(record, at, stop)
         value, position = _value(record, position, kind, charset)
@@ -204,7 +205,8 @@ def carve(pages: Pages, start: int, end: int) -> tuple[Value, ...]:
     """
     data = pages.data
     for offset in _CARVE_OFFSETS:
-        at, total, kinds = start + offset, 0, []
+        kinds: list[int] = []
+        at, total = start + offset, 0
         while at < end and len(kinds) < SQLITE_COLUMNS_MAX:
             kind, at = varint(data, at, end)
             kinds.append(kind)
