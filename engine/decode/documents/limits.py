@@ -104,5 +104,5 @@ PDF_OPERANDS_MAX = 500_000
 PDF_FORMS_MAX = 1000
 """Reusable drawings that one page may draw; they may draw each other."""
 
-PDF_CALLS_MAX = 8_000_000
-"""Function calls that reading one PDF may take (some ten seconds): a budget that does not depend on the clock."""
+PDF_CALLS_MAX = 6_000_000
+"""Function calls that reading one PDF may take: about four seconds, or 450 pages full of text."""

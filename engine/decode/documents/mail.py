@@ -61,7 +61,8 @@ def extract_mbox(data: bytes, out: Output, _name: str) -> None:
             break
         starts.append((line.start(), line.end()))
     ends = [start for start, _ in starts[1:]] + [len(data)]
-    _messages(data, [(s[1], e, f"message {n}: ") for n, (s, e) in enumerate(zip(starts, ends, strict=True), 1)], out)
+    spans = zip(starts, ends, strict=False)
+    _messages(data, [(start, end, f"message {n}: ") for n, ((_, start), end) in enumerate(spans, 1)], out)
 
 
 def _messages(data: bytes, spans: list[tuple[int, int, str]], out: Output) -> None:

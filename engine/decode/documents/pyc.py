@@ -14,6 +14,7 @@ _LONG_STRINGS = frozenset(b"stuaA")
 _SHORT_STRINGS = frozenset(b"zZ")
 _LONG_SEQUENCES = frozenset(b"([<>")
 _FLAG_REF = 0x80
+_TOO_MANY = "too many values"
 
 
 class _Todo(NamedTuple):
@@ -74,6 +75,7 @@ def extract_pyc(data: bytes, out: Output, _name: str) -> None:
     out.add(b"".join(walk.lines), "", header, walk.position)
     if problem:
         out.damaged(problem)
+        out.truncated |= problem == _TOO_MANY
         out.add(printable_runs(data, walk.position), "rest", walk.position)
 
 
@@ -103,7 +105,7 @@ class _Walk:
             if end > len(self._data):
                 return "cut short"
             self.position = end
-        return "too many values"
+        return _TOO_MANY
 
     def _value(self, start: int, *, quiet: bool) -> int:
         """Read the value at `start` without what it contains; its end, or -1 if its type is unknown."""

@@ -66,5 +66,7 @@ def read_xml(data: bytes, handler: Handler, out: Output) -> None:
         parser.Parse(data, True)
     except expat.ExpatError:
         out.damaged("XML is not well-formed")
+    except LookupError:
+        out.damaged("XML in a character set that is not known")
     except _RefusedError as err:
         out.damaged(str(err))

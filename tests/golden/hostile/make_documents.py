@@ -178,13 +178,14 @@ def truncated_cases() -> Iterator[Case]:
             yield f"{size} bytes of {len(data)}", kind, name, data[:size]
 
 
-def cases() -> list[Case]:
-    """All hostile documents."""
+def cases() -> Iterator[Case]:
+    """All hostile documents, one at a time: together they are large."""
     makers = (
         json_cases, text_cases, xml_cases, binary_plist_cases, code_cases, sqlite_cases, mail_cases, pdf_cases, truncated_cases,
     )  # fmt: skip
     assert plistlib.loads(_bplist([b"\x51a"])) == "a", "the maker of binary property lists must make valid ones"
-    return [case for make in makers for case in make()]
+    for make in makers:
+        yield from make()
 
 
 if __name__ == "__main__":
