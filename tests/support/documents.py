@@ -16,7 +16,11 @@ TOKEN = "gh" + "p_" + "Zq9" * 12
 
 def pyc(token: str = TOKEN) -> bytes:
     """Compiled by the running Python."""
-    code = compile(f"KEY = {token!r}\ndef f(a, *b):\n    return a, {token[:8]!r}, 3.5, 1 << 90, (1, b'raw bytes')\n", "m.py", "exec")
+    code = compile(
+        f"KEY = {token!r}\ndef f(a, *b):\n    return a, {token[:8]!r}, 3.5, 1 << 90, (1, b'raw bytes')\n",
+        "m.py",
+        "exec",
+    )
     return bytes(external._code_to_timestamp_pyc(code, 0, 0))  # type: ignore[attr-defined]
 
 
@@ -76,7 +80,7 @@ def sqlite(statements: list[tuple[str, tuple[object, ...]]]) -> bytes:
 def users(token: str = TOKEN) -> bytes:
     """A database with a token in a text, in a BLOB, and in a deleted row."""
     return sqlite([
-        ("CREATE TABLE users (id INTEGER PRIMARY KEY, \"user name\" TEXT, token TEXT DEFAULT ('a,b'), UNIQUE (id))", ()),
+        ("CREATE TABLE users (id INTEGER PRIMARY KEY, \"user name\" TEXT, token TEXT DEFAULT ('a,b'), CHECK (id > 0))", ()),
         ("CREATE INDEX by_token ON users (token)", ()),
         ("CREATE TABLE settings (key TEXT, value)", ()),
         ("CREATE TABLE blobs (payload BLOB)", ()),
@@ -94,7 +98,11 @@ def ipynb(token: str = TOKEN) -> bytes:
     """Format 4: markdown, code with outputs of each type."""
     outputs = [
         {"output_type": "stream", "name": "stdout", "text": ["a\n", token + "\n"]},
-        {"output_type": "execute_result", "data": {"text/plain": [token[:20], token[20:]], "image/png": "iVBO"}, "metadata": {}},
+        {
+            "output_type": "execute_result",
+            "data": {"text/plain": [token[:20], token[20:]], "image/png": "iVBO"},
+            "metadata": {},
+        },
         {"output_type": "error", "ename": "E", "evalue": "bad", "traceback": ["\x1b[0;31mE\x1b[0m: " + token]},
     ]
     cells = [
@@ -137,7 +145,9 @@ def tfstate(token: str = TOKEN) -> bytes:
         "instances": [{"attributes": {"id": "db-1", "password": token, "port": 5432, "tags": {"env": "x"}}}, {"attributes": {"password": "second"}}],
         "mode": "managed", "name": "main", "type": "aws_db_instance",
     }  # fmt: skip
-    return json.dumps({"version": 4, "outputs": {"key": {"value": token, "type": "string"}}, "resources": [resource]}).encode()
+    return json.dumps(
+        {"version": 4, "outputs": {"key": {"value": token, "type": "string"}}, "resources": [resource]}
+    ).encode()
 
 
 def jks() -> bytes:
@@ -147,8 +157,18 @@ def jks() -> bytes:
         return struct.pack(">H", len(text)) + text.encode()
 
     certificate = utf("X.509") + struct.pack(">I", 3) + b"abc"
-    key = struct.pack(">I", 1) + utf("server") + bytes(8) + struct.pack(">I", 5) + b"12345" + struct.pack(">I", 1) + certificate
-    return b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 2) + key + struct.pack(">I", 2) + utf("ca") + bytes(8) + certificate
+    key = (
+        struct.pack(">I", 1)
+        + utf("server")
+        + bytes(8)
+        + struct.pack(">I", 5)
+        + b"12345"
+        + struct.pack(">I", 1)
+        + certificate
+    )
+    return (
+        b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 2) + key + struct.pack(">I", 2) + utf("ca") + bytes(8) + certificate
+    )
 
 
 def plist(token: str = TOKEN, *, binary: bool = False) -> bytes:
@@ -159,11 +179,14 @@ def plist(token: str = TOKEN, *, binary: bool = False) -> bytes:
 
 def docx(token: str = TOKEN) -> bytes:
     """word/document.xml with a token split over runs."""
-    runs = "".join(f"<w:r><w:rPr/><w:t xml:space='preserve'>{piece}</w:t></w:r>" for piece in ("key ", token[:2], token[2:9], token[9:]))
+    runs = "".join(
+        f"<w:r><w:rPr/><w:t xml:space='preserve'>{piece}</w:t></w:r>"
+        for piece in ("key ", token[:2], token[2:9], token[9:])
+    )
     return f"<?xml version='1.0'?><w:document xmlns:w='w'><w:body><w:p>{runs}<w:r><w:tab/><w:t>x</w:t></w:r></w:p><w:p><w:r><w:t>two &amp; more</w:t></w:r></w:p></w:body></w:document>".encode()
 
 
-DOTENV = f"# c\nexport A='{TOKEN} # no'\nB=plain # yes\n\nC=\"two\\nlines \\\" $x\"\nE=#none\nF=\"a\nb\" # c\nD='open # c\nG = x#y\n".encode()
+DOTENV = f'# c\nexport A=\'{TOKEN} # no\'\nB=plain # yes\n\nC="two\\nlines \\" $x"\nE=#none\nF="a\nb" # c\nD=\'open # c\nG = x#y\n'.encode()
 
 
 def samples() -> list[tuple[str, str, bytes]]:

@@ -72,7 +72,7 @@ class _Reader:
                 if self._pages.kind(number) == _TABLE_LEAF:
                     self._rows(number, Table(_DELETED, ()))
                 else:
-                    self._out.add(printable_runs(self._pages.data, start, end), _DELETED, start, end)
+                    self._out.add(self._runs(start, end), _DELETED, start, end)
 
     def _walk(self, root: int, table: Table | None) -> None:
         """Visit every page of one tree; of an index, for which `table` is None, without reading rows."""
@@ -117,10 +117,17 @@ class _Reader:
                 # The first column may be lost with the overwritten bytes; names would be a guess.
                 group.add((None,) * max(0, len(table.columns) - len(row)) + row)
             else:
-                runs.append(printable_runs(self._pages.data, start, end))
+                runs.append(self._runs(start, end))
         group.flush()
         start, end = self._pages.span(number)
         self._out.add(b"".join(runs), label, start, end)
+
+    def _runs(self, start: int, end: int) -> bytes:
+        """Printable runs of a span."""
+        if self._pages.charset == "utf-8":
+            return printable_runs(self._pages.data, start, end)
+        # What is ASCII is text once its zeros are gone.
+        return printable_runs(self._pages.data[start:end].replace(b"\0", b""))
 
 
 class _Group:

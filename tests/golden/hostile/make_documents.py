@@ -34,7 +34,12 @@ def json_cases() -> Iterator[Case]:
     yield "wrong escape", "ipynb", "a.ipynb", b'{"cells":[{"source":"\\q"}]}'
     yield "commas", "har", "a.har", b"{" + b",:" * (8 * MIB)
     yield "closing brackets", "har", "a.har", b"]" * (4 * MIB)
-    yield "not text", "docker-config", "config.json", b'{"auths":{"r":{"auth":"////\xff"}},"\xff":{"auth":"' + b"=" * MIB + b'"}}'
+    yield (
+        "not text",
+        "docker-config",
+        "config.json",
+        b'{"auths":{"r":{"auth":"////\xff"}},"\xff":{"auth":"' + b"=" * MIB + b'"}}',
+    )
 
 
 def text_cases() -> Iterator[Case]:
@@ -57,7 +62,12 @@ def xml_cases() -> Iterator[Case]:
     yield "billion laughs in Word", "xml-text", "word/document.xml", bomb.replace(b"plist>", b"p>")
     outside = b'<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><p><t>&x;</t></p>'
     yield "external entity", "xml-text", "word/document.xml", outside
-    yield "external subset", "xml-text", "word/document.xml", b'<!DOCTYPE p SYSTEM "http://127.0.0.1:1/x"><p><t>a</t></p>'
+    yield (
+        "external subset",
+        "xml-text",
+        "word/document.xml",
+        b'<!DOCTYPE p SYSTEM "http://127.0.0.1:1/x"><p><t>a</t></p>',
+    )
     yield "deep elements", "xml-text", "content.xml", b"<p>" * (4 * MIB)
     yield "many elements", "xml-text", "xl/worksheets/sheet1.xml", b"<w>" + b"<c/>" * (3 * MIB)
     attributes = b"".join(b" a%d=''" % n for n in range(MIB))
@@ -109,7 +119,12 @@ def code_cases() -> Iterator[Case]:
     yield "one constant, 589815 times", "class", "A.class", shared
     yield "pool that lies", "class", "A.class", b"\xca\xfe\xba\xbe\0\0\0\x34\xff\xff" + b"\x01\xff\xff"
     yield "unknown constant", "class", "A.class", b"\xca\xfe\xba\xbe\0\0\0\x34\xff\xff" + b"\x63" * 99
-    yield "keystore that lies", "keystore", "a.jks", b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 1 << 31) + documents.jks()[12:]
+    yield (
+        "keystore that lies",
+        "keystore",
+        "a.jks",
+        b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 1 << 31) + documents.jks()[12:],
+    )
     chain = struct.pack(">IH", 1, 1) + b"a" + bytes(8) + struct.pack(">II", 0, 1 << 31)
     yield "endless chain", "keystore", "a.jks", b"\xfe\xed\xfe\xed" + struct.pack(">II", 1, 1) + chain + bytes(MIB)
     name = bytes.fromhex("06092a864886f70d010914")
@@ -154,8 +169,18 @@ def mail_cases() -> Iterator[Case]:
 def pdf_cases() -> Iterator[Case]:
     """Trees that are rings, streams that are bombs."""
     pdf = documents.pdf
-    yield "page tree in a ring", "pdf", "a.pdf", pdf(extra={2: b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 9999999 >>"})
-    yield "a page 5000 times", "pdf", "a.pdf", pdf(extra={2: b"<< /Type /Pages /Count 5000 /Kids [" + b"3 0 R " * 5000 + b"] >>"})
+    yield (
+        "page tree in a ring",
+        "pdf",
+        "a.pdf",
+        pdf(extra={2: b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 9999999 >>"}),
+    )
+    yield (
+        "a page 5000 times",
+        "pdf",
+        "a.pdf",
+        pdf(extra={2: b"<< /Type /Pages /Count 5000 /Kids [" + b"3 0 R " * 5000 + b"] >>"}),
+    )
     bomb = zlib.compress(zlib.compress(bytes(200 * MIB)))
     stream = b"<< /Length %d /Filter [/FlateDecode /FlateDecode] >>\nstream\n" % len(bomb) + bomb + b"\nendstream"
     yield "stream of 200 MiB", "pdf", "a.pdf", pdf(extra={4: stream})
@@ -166,7 +191,12 @@ def pdf_cases() -> Iterator[Case]:
     yield "form that draws itself", "pdf", "a.pdf", pdf(extra={3: page, 7: form})
     yield "length that refers to itself", "pdf", "a.pdf", pdf(extra={4: b"<< /Length 4 0 R >>\nstream\nx\nendstream"})
     yield "no table", "pdf", "a.pdf", pdf().replace(b"startxref", b"startxxxx").replace(b"xref\n", b"xxxx\n")
-    yield "objects without table", "pdf", "a.pdf", b"%PDF-1.4\n" + b"".join(b"%d 0 obj\n<<>>\nendobj\n" % n for n in range(99_999))
+    yield (
+        "objects without table",
+        "pdf",
+        "a.pdf",
+        b"%PDF-1.4\n" + b"".join(b"%d 0 obj\n<<>>\nendobj\n" % n for n in range(99_999)),
+    )
     yield "magic only", "pdf", "a.pdf", b"%PDF-1.7"
     yield "encrypted in an unknown way", "pdf", "a.pdf", pdf().replace(b"/Info 6 0 R", b"/Encrypt 6 0 R")
 

@@ -36,13 +36,19 @@ print(json.dumps([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 
 def test_hostile_documents_are_answered_within_bounds() -> None:
     """All caps hold for all documents; the peak of the whole process stays below 300 MiB, their making included."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
     assert (done.returncode, done.stderr) == (0, "")
     found, peak = json.loads(done.stdout)
     bad = [
         row
         for row in found
-        if row[1] > SECONDS_MAX or row[2] > OUTPUT_BYTES_MAX or row[3] > PARTS_MAX or row[4] < 1 or row[5:] != [True, True]
+        if row[1] > SECONDS_MAX
+        or row[2] > OUTPUT_BYTES_MAX
+        or row[3] > PARTS_MAX
+        or row[4] < 1
+        or row[5:] != [True, True]
     ]
     assert bad == []
     assert len(found) > 100
