@@ -116,7 +116,7 @@ def eml(token: str = TOKEN) -> bytes:
     """Plain, quoted-printable, a base64 attachment, and a message inside."""
     attachment = base64.encodebytes(b"\0bin " + token.encode()).replace(b"\n", b"\r\n")
     lines = [
-        b"From: a@example.org", b"Subject: =?utf-8?q?caf=C3=A9?=", b'Content-Type: multipart/mixed;', b'  boundary="b=1"', b"",
+        b"From: a@example.org", b"Subject: =?utf-8?q?caf=C3=A9?=", b"Content-Type: multipart/mixed;", b'  boundary="b=1"', b"",
         b"preamble", b"--b=1", b"", b"plain " + token.encode(),
         b"--b=1", b"Content-Type: text/html; charset=iso-8859-1", b"Content-Transfer-Encoding: quoted-printable", b"",
         b"caf=E9 " + token[:6].encode() + b"=", token[6:].encode(),

@@ -220,7 +220,7 @@ def cases() -> Iterator[Case]:
 
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
-    for index, (what, kind, name, data) in enumerate(cases()):
+    for index, (what, _, name, data) in enumerate(cases()):
         place = folder / f"{index:03d} {what}" / name
         place.parent.mkdir(parents=True)
         place.write_bytes(data)
