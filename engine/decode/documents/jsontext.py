@@ -18,6 +18,7 @@ from gossip.engine.decode.documents.limits import (
     JSON_TOKENS_MAX,
     NAME_CHARS_MAX,
     NAMES_MAX,
+    OUTPUT_BYTES_MAX,
 )
 from gossip.engine.decode.documents.parts import Output
 
@@ -79,7 +80,11 @@ def _string(text: str, position: int, data: bytes) -> tuple[str, int]:
     """The string whose first character is at `position`, and where it ends; the end is -1 if it is damaged."""
     try:
         value, end = scanstring(text, position, False)
-        if not value.isascii():
+        if len(value) > OUTPUT_BYTES_MAX:
+            # Nobody can keep all of it, and the exact way below takes several times its size. Escapes of what is not
+            # Latin-1 are lost here.
+            value = value[: OUTPUT_BYTES_MAX + 1].encode("latin-1", "replace").decode("utf-8", "replace")
+        elif not value.isascii():
             # Now the bytes must be read as what they are: UTF-8.
             value, _ = scanstring(data[position:end].decode("utf-8", "replace"), 0, False)
     except ValueError:

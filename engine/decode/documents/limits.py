@@ -77,7 +77,7 @@ SWEEP_RUN_BYTES_MIN = 6
 MAIL_DEPTH_MAX = 16
 """Multiparts and messages inside each other."""
 
-MAIL_PARTS_MAX = 10_000
+MAIL_PARTS_MAX = 50_000
 """Bodies and attachments of one mailbox."""
 
 MAIL_HEADER_BYTES_MAX = 64 * 1024

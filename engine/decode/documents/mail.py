@@ -202,7 +202,7 @@ def _emit(data: bytes, body: _Body, out: Output) -> None:
         out.cut()
     text = data[body.start : end]
     if encoding == "base64":
-        text = _base64(text, out)
+        text = _base64(text, out, whole=end == body.end)
     elif encoding == "quoted-printable":
         text = binascii.a2b_qp(text)
     if charset not in _SAME_BYTES:
@@ -213,11 +213,12 @@ def _emit(data: bytes, body: _Body, out: Output) -> None:
     out.add(text, body.label, body.start, body.end)
 
 
-def _base64(text: bytes, out: Output) -> bytes:
+def _base64(text: bytes, out: Output, *, whole: bool) -> bytes:
     """Decoded bytes; of a body that is cut short, the whole groups."""
     try:
         return binascii.a2b_base64(text)
     except binascii.Error:
-        out.damaged("a base64 body is cut short")
+        if whole:
+            out.damaged("a base64 body is cut short")
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
     return binascii.a2b_base64(letters[: len(letters) // 4 * 4])

@@ -18,6 +18,8 @@ _GROUP_BYTES = 256 * 1024
 _TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR = 13, 5, 10, 2
 _PAIR_FIELDS = frozenset({"content", "data", "secret", "val", "value"})
 _DELETED = "deleted"
+_COLUMNS_GUESSED = 32
+"""Columns that a deleted row of an unknown table may have."""
 
 
 def extract_sqlite(data: bytes, out: Output, _name: str) -> None:
@@ -112,7 +114,7 @@ class _Reader:
         group = _Group(self._out, Table(label, table.columns), self._pages.span(number))
         runs = []
         for start, end in gaps(self._pages, number):
-            row = carve(self._pages, start, end)
+            row = carve(self._pages, start, end, len(table.columns) or _COLUMNS_GUESSED)
             if row:
                 # The first column may be lost with the overwritten bytes; names would be a guess.
                 group.add((None,) * max(0, len(table.columns) - len(row)) + row)

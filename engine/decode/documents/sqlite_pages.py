@@ -198,16 +198,16 @@ def gaps(pages: Pages, number: int) -> list[tuple[int, int]]:
     return found
 
 
-def carve(pages: Pages, start: int, end: int) -> tuple[Value, ...]:
-    """The last columns of the deleted row that fills data[start:end], without those whose type was overwritten; empty
-    if no reading of its header gives exactly the length of the gap. Cells are at least four bytes and a freed one
-    loses its first four; nothing says where the header was, but only a right guess adds up.
+def carve(pages: Pages, start: int, end: int, columns: int) -> tuple[Value, ...]:
+    """The last columns of the deleted row that fills data[start:end], at most `columns`, without those whose type was
+    overwritten; empty if no reading of its header gives exactly the length of the gap. Cells are at least four bytes
+    and a freed one loses its first four; nothing says where the header was, but only a right guess adds up.
     """
     data = pages.data
     for offset in _CARVE_OFFSETS:
         kinds: list[int] = []
         at, total = start + offset, 0
-        while at < end and len(kinds) < SQLITE_COLUMNS_MAX:
+        while at < end and len(kinds) < columns:
             kind, at = varint(data, at, end)
             kinds.append(kind)
             total += content_bytes(kind)
