@@ -33,7 +33,10 @@ class Base64:
         Form(rb"H4sI[A-Za-z0-9+/_-]{16}", 20),
         Form(rb"e(?:J[w-z]|A[EFG]|N[op])[A-Za-z0-9+/_-]{29}", 32),
     )
-    thorough: tuple[Form, ...] = (Form(rb"[^A-Za-z0-9+/_-][A-Za-z0-9+/_-]{20}", 20), Form(rb"\A[A-Za-z0-9+/_-]{20}", 20))
+    thorough: tuple[Form, ...] = (
+        Form(rb"[^A-Za-z0-9+/_-][A-Za-z0-9+/_-]{20}", 20),
+        Form(rb"\A[A-Za-z0-9+/_-]{20}", 20),
+    )
 
     def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
         """One for each run and phase that was hit."""
