@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 BASE58_CHARS_MAX: Final = 128
@@ -78,14 +79,20 @@ def bech32_holds(data: bytes) -> bool | None:
         if value is None:
             return None
         values.append(value)
-    check = 1
+    check, table = 1, _bech32_table()
     for value in values:
         top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for bit, term in enumerate(_BECH32_GENERATOR):
-            if top >> bit & 1:
-                check ^= term
+        check = (check & 0x1FFFFFF) << 5 ^ value ^ table[top]
     return check == 1
+
+
+@cache
+def _bech32_table() -> tuple[int, ...]:
+    """What each value of the top five bits adds to the checksum."""
+    table = [0]
+    for term in _BECH32_GENERATOR:
+        table += [known ^ term for known in table]
+    return tuple(table)
 
 
 def json_object(data: bytes) -> dict[str, object] | None:

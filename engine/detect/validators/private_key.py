@@ -63,8 +63,9 @@ def encoded(secret: bytes) -> Verdict:
 
 def _contents(body: bytes) -> tuple[bytes, bytes]:
     """The header lines of an armoured key, and its base64 without anything between."""
-    text = _ESCAPED_LINE.sub(b"\n", body)
-    text = _CONTINUED.sub(b"", text)
+    text = _ESCAPED_LINE.sub(b"\n", body) if b"\\" in body else body
+    if b'"' in text or b"'" in text:
+        text = _CONTINUED.sub(b"", text)
     headers: list[bytes] = []
     lines: list[bytes] = []
     for line in text.splitlines():
