@@ -14,6 +14,7 @@ import string
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -23,6 +24,15 @@ ALPHANUMERIC = string.ascii_letters + string.digits
 UPPER_DIGITS = string.ascii_uppercase + string.digits
 
 Maker = Callable[[Random], bytes]
+
+
+def case_name(value: object) -> str | None:
+    """A name of a parameter for a test's id: of a maker, with its options; texts name themselves."""
+    if isinstance(value, partial):
+        return "-".join([value.func.__name__, *(str(option).strip("_.") for option in value.keywords.values())])
+    if isinstance(value, dict):
+        return str(value["kind"])
+    return getattr(value, "__name__", None)
 
 
 def chars(rng: Random, count: int, alphabet: str = ALPHANUMERIC) -> str:

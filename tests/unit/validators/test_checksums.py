@@ -46,7 +46,7 @@ def changed(secret: bytes, at: int) -> bytes:
     return secret[:at] + other + secret[at + 1 :]
 
 
-@pytest.mark.parametrize(("spec", "make", "facts", "at"), CHECKED, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("spec", "make", "facts", "at"), CHECKED, ids=tokens.case_name)
 @pytest.mark.parametrize("seed", range(20))
 def test_checksum_decides(spec: Spec, make: Maker, facts: tuple[tuple[str, str], ...], at: int, seed: int) -> None:
     """A generated secret is valid with its facts; with one character changed it is invalid, without any."""
@@ -55,7 +55,7 @@ def test_checksum_decides(spec: Spec, make: Maker, facts: tuple[tuple[str, str],
     assert validate(changed(secret, at)) == Verdict("invalid")
 
 
-@pytest.mark.parametrize(("spec", "make", "facts", "at"), CHECKED, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("spec", "make", "facts", "at"), CHECKED, ids=tokens.case_name)
 def test_other_forms_are_undecided(spec: Spec, make: Maker, facts: tuple[tuple[str, str], ...], at: int) -> None:
     """Too short, a wrong prefix, nothing at all: no statement."""
     validate, secret = make_validator(spec), make(Random(1))
@@ -65,7 +65,7 @@ def test_other_forms_are_undecided(spec: Spec, make: Maker, facts: tuple[tuple[s
     ] * 3 or spec == CRC
 
 
-@pytest.mark.parametrize("make", [tokens.github_fine_grained, tokens.github_fine_grained_sha])
+@pytest.mark.parametrize("make", [tokens.github_fine_grained, tokens.github_fine_grained_sha], ids=tokens.case_name)
 def test_fine_grained_tokens_are_never_invalid(make: Maker) -> None:
     """Either reading of the checksum makes one valid, and neither makes one invalid."""
     validate, secret = make_validator("github-fine-grained"), make(Random(1))

@@ -43,7 +43,7 @@ VALID: list[tuple[str | dict[str, object], Maker, tuple[tuple[str, str], ...]]] 
 ]
 
 
-@pytest.mark.parametrize(("spec", "make", "facts"), VALID, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("spec", "make", "facts"), VALID, ids=tokens.case_name)
 def test_generated_secrets_are_valid(
     spec: str | dict[str, object], make: Maker, facts: tuple[tuple[str, str], ...]
 ) -> None:
