@@ -5,20 +5,35 @@ Grammar, inside a template:
 - `<class:N>` or `<class:N-M>`: N (or N to M) characters out of a class: one of `CLASSES`, or an explicit class such as
   `<[a-f2-7]:32>`;
 - `<uuid>`: a lower-case 8-4-4-4-12 identifier;
-- `<crc32b62>`: CRC-32 of the text that the placeholder before it produced, as six base-62 digits;
-- `<b64of:TEMPLATE>`: the padded base64 of an expanded template, in which brackets must balance.
+- `<crc32b62>`, `<crc32b36>`, `<crc32hex>`: CRC-32 of the text that the placeholder before it produced, as six base-62
+  digits, as seven base-36 digits, or as little-endian hex;
+- `<text:TEMPLATE>`: an expanded template as it is, so that a checksum can be of all of it;
+- `<b64of:TEMPLATE>` and `<b64uof:TEMPLATE>`: the base64 of an expanded template, padded, and the one for URLs without
+  padding; `<b58of:TEMPLATE>`: the base58check of the bytes that it writes in hex;
+- `<bech32:PREFIX>` and `<BECH32:PREFIX>`: a prefix, 32 random bytes and their checksum in Bech32, in either case.
+
+In the templates inside of others, brackets must balance.
 
 Anything else in angle brackets stays as it is. The same template and seed always give the same text.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 import string
-import zlib
+from collections.abc import Callable
 from random import Random
 from typing import Final
+
+from gossip.engine.rules.checksums import (
+    base58check,
+    base64_padded,
+    base64_url,
+    bech32,
+    crc32_base36,
+    crc32_base62,
+    crc32_hex,
+)
 
 _KINDS: Final = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -42,11 +57,26 @@ CLASSES: Final[dict[str, str]] = {
 _EVERY_KIND_MIN_CHARS = 16
 """From this length on, a drawn text has at least one character of each kind that its class has."""
 
-_NESTED: Final = "<b64of:"
-_NESTED_DEPTH_MAX: Final = 8
-_BARE: Final = ("uuid", "crc32b62")
+_NESTED: Final[dict[str, Callable[[str], str]]] = {
+    "b58of": base58check,
+    "b64of": base64_padded,
+    "b64uof": base64_url,
+    "text": str,
+}
+"""What is done to the template inside a placeholder, once it is expanded."""
+
+_CHECKSUMS: Final[dict[str, Callable[[str], str]]] = {
+    "crc32b36": crc32_base36,
+    "crc32b62": crc32_base62,
+    "crc32hex": crc32_hex,
+}
+"""What is made of the text before a placeholder."""
+
+_NESTED_MAX: Final = 8
+_BECH32_BYTES: Final = 32
 _UUID_GROUPS: Final = (8, 4, 4, 4, 12)
 
+_OUTER = re.compile(r"<([a-z0-9]+):")
 _PLACEHOLDER = re.compile(r"<(?P<name>\[[^\]\n]+\]|[A-Za-z0-9]+)(?P<tail>:[^<>\n]*)?>")
 _COUNT = re.compile(r":([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
 
@@ -56,8 +86,8 @@ def expand(template: str, seed: str) -> str:
 
     Raises ValueError where a placeholder of a known class is malformed.
     """
-    if template.count(_NESTED) > _NESTED_DEPTH_MAX:
-        raise ValueError(f"more than {_NESTED_DEPTH_MAX} placeholders {_NESTED}...>")
+    if sum(template.count(f"<{name}:") for name in _NESTED) > _NESTED_MAX:
+        raise ValueError(f"more than {_NESTED_MAX} placeholders that hold another template")
     return _expand(template, Random(seed))  # noqa: S311 - examples must not be secrets
 
 
@@ -80,10 +110,10 @@ def _expand(template: str, rng: Random) -> str:
 
 def _fill(template: str, start: int, last: str | None, rng: Random) -> tuple[str | None, int]:
     """The text for what begins with the bracket at `start`, None if it is literal, and where to go on."""
-    if template.startswith(_NESTED, start):
+    outer = _OUTER.match(template, start)
+    if outer is not None and outer[1] in _NESTED:
         end = _closing_bracket(template, start)
-        inner = _expand(template[start + len(_NESTED) : end], rng)
-        return base64.b64encode(inner.encode()).decode(), end + 1
+        return _NESTED[outer[1]](_expand(template[outer.end() : end], rng)), end + 1
     found = _PLACEHOLDER.match(template, start)
     if found is None:
         return None, start + 1
@@ -103,8 +133,12 @@ def _closing_bracket(template: str, start: int) -> int:
 
 def _value(name: str, tail: str | None, last: str | None, rng: Random) -> str | None:
     """The text for one placeholder, or None if it is no placeholder at all."""
-    if name in _BARE:
+    if name == "uuid" or name in _CHECKSUMS:
         return _bare_value(name, tail, last, rng)
+    if name in {"bech32", "BECH32"} and tail is not None:
+        data = bytes(_below(256, rng) for _ in range(_BECH32_BYTES))
+        written = bech32(tail[1:].lower(), data)
+        return written.upper() if name == "BECH32" else written
     alphabet = _alphabet(name, tail)
     if alphabet is None:
         return None
@@ -119,7 +153,7 @@ def _bare_value(name: str, tail: str | None, last: str | None, rng: Random) -> s
         return "-".join(_draw(CLASSES["hex"], length, rng) for length in _UUID_GROUPS)
     if last is None:
         raise ValueError(f"placeholder <{name}> has no placeholder before it")
-    return _crc32_base62(last)
+    return _CHECKSUMS[name](last)
 
 
 def _alphabet(name: str, tail: str | None) -> str | None:
@@ -189,13 +223,3 @@ def _kinds_of(alphabet: str) -> list[str]:
 def _below(bound: int, rng: Random) -> int:
     """A number from 0 to below `bound`. `random()` is the one method whose sequence Python promises to keep."""
     return int(rng.random() * bound)
-
-
-def _crc32_base62(text: str) -> str:
-    """CRC-32 of the text as six base-62 digits, the checksum of GitHub's and npm's tokens."""
-    rest = zlib.crc32(text.encode())
-    digits = ""
-    for _ in range(6):
-        rest, digit = divmod(rest, 62)
-        digits = _BASE62[digit] + digits
-    return digits

@@ -44,7 +44,7 @@ _SERVICES: Final = {
     b"APIM": "api-management",
 }
 _ENCODED: Final = re.compile(rb"[A-Za-z0-9+/_-]{40,88}={0,2}")
-_COMMON: Final = re.compile(rb"[A-Za-z0-9]{52}JQQJ99([A-Za-z0-9])([A-L])[A-Za-z0-9]{12}([A-Za-z0-9]{4})[A-Za-z0-9]{8}")
+_COMMON: Final = re.compile(rb"[A-Za-z0-9]{52}JQQJ99([A-Za-z0-9])([A-L])[A-Za-z0-9]{16}([A-Za-z0-9]{4})[A-Za-z0-9]{4}")
 _COMMON_SEED: Final = b"Default0"
 _LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _DAY: Final = re.compile(rb"20[0-9]{2}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]{1,7})?Z)?")

@@ -148,10 +148,10 @@ def _length_holds(found: re.Match[bytes]) -> bool:
 
 
 def _routing(payload: bytes) -> tuple[tuple[str, str], ...]:
-    """Where a token is routed to: lines of one letter and a base-36 number, before the random bytes."""
-    raw = base64(payload, url=True) or b""
+    """Where a token is routed to: lines of one letter and a base-36 number, before the random bytes and their count."""
+    raw = base64(payload, url=True) or b"\0"
     facts = []
-    for line in raw.split(b"\n"):
+    for line in raw[: -1 - raw[-1]].split(b"\n"):
         letter, colon, value = line.partition(b":")
         name = _GITLAB_FIELDS.get(letter)
         if name is None or not colon or not 0 < len(value) <= 12 or value.strip(_BASE36):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import cache
 from typing import Final
 
 from gossip.engine.detect.validators.base import INDETERMINATE, INVALID, Facts, Verdict
 from gossip.engine.detect.validators.codec import base64
 
-_PGP: Final = re.compile(rb"-----BEGIN PGP PRIVATE KEY BLOCK-----(.*?)-----END PGP PRIVATE KEY BLOCK-----", re.DOTALL)
-_PGP_BODY: Final = re.compile(rb"([A-Za-z0-9+/\s]+={0,2})(?:\s*=([A-Za-z0-9+/]{4}))?\s*")
+_PGP_BEGIN: Final = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
+_PGP_END: Final = b"-----END PGP PRIVATE KEY BLOCK-----"
+_PGP_CRC: Final = re.compile(rb"=[A-Za-z0-9+/]{4}")
+_ENCODED: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_ESCAPED_LINE: Final = re.compile(rb"\\+[nr]")
 _PGP_HEADER: Final = re.compile(rb"[A-Za-z]+: .*")
 _PGP_VERSIONS: Final = (2, 3, 4, 5, 6)
 _CRC24_INIT: Final = 0xB704CE
 _CRC24_POLY: Final = 0x1864CFB
+_PGP_BYTES_MIN: Final = 12
 _PGP_BYTES_MAX: Final = 16 * 1024
 """The checksum of more than this is not computed: it is a loop over bytes in Python."""
 
@@ -26,27 +31,30 @@ _PPK: Final = re.compile(
     rb"Public-Lines: (?P<public_lines>[0-9]{1,3})\r?\n(?P<public>(?:[A-Za-z0-9+/=]+\r?\n)+)"
     rb"(?:(?:Key-Derivation|Argon2-[A-Za-z]+): [^\r\n]*\r?\n)*"
     rb"Private-Lines: (?P<private_lines>[0-9]{1,3})\r?\n(?P<private>(?:[A-Za-z0-9+/=]+\r?\n)+)"
-    rb"Private-MAC: (?P<mac>[0-9a-f]{40}|[0-9a-f]{64})"
+    rb"Private-MAC: (?P<mac>[0-9a-f]{64}|[0-9a-f]{40})"
 )
 
 
 def pgp(secret: bytes) -> Verdict:
     """An armoured OpenPGP secret key: its first packet must be one. A wrong CRC-24 is no proof (RFC 9580, 6.1)."""
-    found = _PGP.search(secret)
-    if found is None:
+    start = secret.find(_PGP_BEGIN)
+    end = secret.find(_PGP_END, start)
+    if start < 0 or end < 0:
         return INDETERMINATE
-    lines = [line.strip() for line in found[1].strip().splitlines()]
-    body = b"\n".join(line for line in lines if not _PGP_HEADER.fullmatch(line))
-    parts = _PGP_BODY.fullmatch(body)
-    raw = base64(b"".join(parts[1].split())) if parts else None
-    if parts is None or raw is None or len(raw) < 12 or len(raw) > _PGP_BYTES_MAX:
+    inside = _ESCAPED_LINE.sub(b"\n", secret[start + len(_PGP_BEGIN) : end])
+    lines = [line.strip() for line in inside.splitlines()]
+    lines = [line for line in lines if line and not _PGP_HEADER.fullmatch(line)]
+    checksum = base64(lines.pop()[1:]) if lines and _PGP_CRC.fullmatch(lines[-1]) else None
+    body = b"".join(lines)
+    raw = base64(body) if _ENCODED.fullmatch(body) else None
+    if raw is None or not _PGP_BYTES_MIN <= len(raw) <= _PGP_BYTES_MAX:
         return INDETERMINATE
     if not raw[0] & 0x80:
         return INVALID
     tag = raw[0] & 0x3F if raw[0] & 0x40 else raw[0] >> 2 & 0x0F
     if tag != 5:
         return INVALID
-    if parts[2] is not None and base64(parts[2]) != _crc24(raw).to_bytes(3, "big"):
+    if checksum is not None and checksum != _crc24(raw).to_bytes(3, "big"):
         return INDETERMINATE
     version = raw[_header_bytes(raw)]
     return Verdict("valid", (("version", str(version)),)) if version in _PGP_VERSIONS else INDETERMINATE
@@ -61,14 +69,23 @@ def _header_bytes(raw: bytes) -> int:
 
 def _crc24(data: bytes) -> int:
     """CRC-24 of OpenPGP (RFC 9580, 6.1.1)."""
+    table = _crc24_table()
     crc = _CRC24_INIT
     for byte in data:
-        crc ^= byte << 16
-        for _ in range(8):
-            crc <<= 1
-            if crc & 0x1000000:
-                crc ^= _CRC24_POLY
+        crc = (crc << 8 & 0xFFFFFF) ^ table[crc >> 16 ^ byte]
     return crc
+
+
+@cache
+def _crc24_table() -> tuple[int, ...]:
+    """The checksum's remainder of each byte."""
+    table = []
+    for byte in range(256):
+        crc = byte << 16
+        for _ in range(8):
+            crc = crc << 1 ^ (_CRC24_POLY if crc & 0x800000 else 0)
+        table.append(crc & 0xFFFFFF)
+    return tuple(table)
 
 
 def putty(secret: bytes) -> Verdict:

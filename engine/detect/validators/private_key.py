@@ -11,10 +11,10 @@ from gossip.engine.detect.validators.codec import base64, json_object
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ARMOUR: Final = re.compile(rb"-----BEGIN ([A-Z0-9][A-Z0-9 -]{0,40})-----(.*?)-----END \1-----", re.DOTALL)
+_BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9][A-Z0-9 -]{0,40})-----")
 _ENCODED: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _HEADER: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:.*")
-_CONTINUED: Final = re.compile(rb"""["'][ \t]*\+?[ \t]*(?=[\r\n]|\Z)|(?:(?<=[\r\n])|\A)[ \t]*\+?[ \t]*["']""")
+_CONTINUED: Final = re.compile(rb"""["'][ \t]*+\+?[ \t]*+(?=[\r\n]|\Z)|(?:(?<=[\r\n])|\A)[ \t]*+\+?[ \t]*+["']""")
 """How a string literal goes on in the next line: quote and plus at either end."""
 _ESCAPED_LINE: Final = re.compile(rb"\\+[nr]")
 _CIPHER: Final = re.compile(rb"DEK-Info:[ \t]*([A-Z0-9]{3,12}-[A-Z0-9-]{3,12}),[0-9A-Fa-f]{16,32}")
@@ -35,11 +35,12 @@ def armoured(secret: bytes) -> Verdict:
     Handles indentation, escaped line ends and string literals put together. What is cut, commented or of a kind not
     known here is undecided; a body that is base64 of something that cannot be a key is proof of a fake.
     """
-    found = _ARMOUR.search(secret)
-    if found is None or not found[1].endswith(b"PRIVATE KEY"):
+    begin = _BEGIN.search(secret)
+    end = secret.find(b"-----END " + begin[1] + b"-----", begin.end()) if begin else -1
+    if begin is None or end < 0:
         return INDETERMINATE
-    label = found[1]
-    headers, body = _contents(found[2])
+    label = begin[1]
+    headers, body = _contents(secret[begin.end() : end])
     raw = base64(body) if _ENCODED.fullmatch(body) else None
     if raw is None:
         return INDETERMINATE
@@ -62,13 +63,15 @@ def encoded(secret: bytes) -> Verdict:
 
 def _contents(body: bytes) -> tuple[bytes, bytes]:
     """The header lines of an armoured key, and its base64 without anything between."""
-    text = _ESCAPED_LINE.sub(b"\n", body)
-    text = _CONTINUED.sub(b"", text)
+    text = _ESCAPED_LINE.sub(b"\n", body) if b"\\" in body else body
+    if b'"' in text or b"'" in text:
+        text = _CONTINUED.sub(b"", text)
     headers: list[bytes] = []
     lines: list[bytes] = []
     for line in text.splitlines():
         kept = line.strip(b" \t,;\\\"'")
-        (headers if not lines and _HEADER.fullmatch(kept) else lines).append(kept)
+        if kept:
+            (headers if not lines and _HEADER.fullmatch(kept) else lines).append(kept)
     return b"\n".join(headers), b"".join(b"".join(lines).split())
 
 
@@ -81,29 +84,31 @@ def _legacy_encrypted(headers: bytes, raw: bytes) -> Verdict:
 
 
 def _der(raw: bytes, *, encrypted: bool) -> Verdict:
-    """A key in DER: one SEQUENCE from the first byte to the last, which a key library then reads."""
+    """A key in DER: a SEQUENCE that begins with a version or, encrypted, with an algorithm. A library reads the rest.
+
+    A library that refuses has not proven much: curves and sizes go out of support while their keys live on, and of a
+    key that was cut a part has still leaked.
+    """
     inner = _sequence(raw)
     if inner is None:
+        return INVALID
+    if inner[:1] != b"\x30" and inner[:2] != b"\x02\x01":
         return INVALID
     if encrypted:
         known = _PBES2_OID in inner[:40] or _PKCS5_OID in inner[:40] or _PKCS12_OID in inner[:40]
         return Verdict("valid", (("encrypted", "yes"),)) if known and inner[:1] == b"\x30" else INDETERMINATE
     facts = _parsed(raw)
-    # A library that refuses has not proven much: curves and sizes go out of support while their keys live on.
     return INDETERMINATE if facts is None else Verdict("valid", (*facts, ("encrypted", "no")))
 
 
 def _sequence(raw: bytes) -> bytes | None:
-    """The contents of the DER SEQUENCE that `raw` is, from its first byte to its last; None for anything else."""
+    """The contents of the DER SEQUENCE that `raw` begins with, as far as they go; None for anything else."""
     if len(raw) < 2 or raw[0] != 0x30:
         return None
-    size, start = raw[1], 2
+    size = raw[1]
     if size == 0x80 or size > 0x84:
         return None
-    if size > 0x80:
-        start += size - 0x80
-        size = int.from_bytes(raw[2:start], "big")
-    return raw[start:] if start + size == len(raw) else None
+    return raw[2 + max(size - 0x80, 0) :]
 
 
 def _parsed(raw: bytes) -> Facts | None:

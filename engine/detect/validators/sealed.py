@@ -13,6 +13,7 @@ _SIGNATURE_CHARS: Final = 43
 _SIGNATURE: Final = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 _STATEMENT_BYTES_MAX: Final = 512
 _PYPI_HOSTS: Final = (b"pypi.org", b"test.pypi.org")
+_HOST: Final = re.compile(rb"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?")
 _URL_BASE64: Final = re.compile(rb"[A-Za-z0-9_-]+={0,2}")
 
 
@@ -60,11 +61,11 @@ def pypi(secret: bytes) -> Verdict:
         return INDETERMINATE
     # Only whole groups of four characters: where a macaroon is cut is nobody's proof of anything.
     start = base64(body[: min(len(body) // 4 * 4, 40)], url=True)
-    if start is None or len(start) < 4 or start[:2] != b"\x02\x01":
+    if start is None or len(start) < 12 or start[:2] != b"\x02\x01":
         return INVALID
     location = start[3 : 3 + start[2]]
     if location not in _PYPI_HOSTS:
-        return INVALID if len(start) < 30 else INDETERMINATE
-    if start[3 + len(location) :][:1] not in (b"", b"\x02"):
+        return INDETERMINATE if _HOST.fullmatch(location) else INVALID
+    if start[3 + len(location) : 4 + len(location)] != b"\x02":
         return INVALID
     return Verdict("valid", (("host", location.decode()),))

@@ -11,7 +11,7 @@ from typing import Final
 from gossip.engine.detect.validators.base import INDETERMINATE, INVALID, VALID, Verdict, judged
 from gossip.engine.detect.validators.codec import base58check, bech32_holds
 
-_AGE: Final = re.compile(rb"AGE-SECRET-KEY-(PQ-)?1[02-9A-Z]+")
+_AGE: Final = re.compile(rb"AGE-SECRET-KEY-(PQ-)?1[02-9A-Z]{50,200}")
 _NOSTR: Final = re.compile(rb"nsec1[02-9a-z]{58}")
 _WIF: Final = re.compile(rb"[5KL9c][1-9A-HJ-NP-Za-km-z]{50,51}")
 _EXTENDED: Final = re.compile(rb"[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{107}")

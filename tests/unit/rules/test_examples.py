@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from gossip.engine.detect.validators import make_validator
 from gossip.engine.rules.examples import CLASSES, expand
 
 KIND_PATTERNS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
@@ -182,3 +183,40 @@ def test_malformed_placeholder_of_a_known_class(template: str) -> None:
     """Malformed placeholder of a known class."""
     with pytest.raises(ValueError, match=r"placeholder|range"):
         expand(template, "s")
+
+
+SEALED = [
+    ("age", "<BECH32:AGE-SECRET-KEY->"),
+    ("extended-key", "<b58of:0488ade4<hex:82>00<hex:64>>"),
+    ("gitlab", "<text:glpat-<b64u:27>.0r><crc32b36>"),
+    ("grafana", "<text:glsa_<an:32>>_<crc32hex>"),
+    ("jwt", '<b64uof:{"alg":"HS256"}>.<b64uof:{"sub":"<uuid>"}>.<b64u:43>'),
+    ("matrix", "<text:syt_<an:12>_<[A-Za-z]:20>>_<crc32b62>"),
+    ("nostr", "<bech32:nsec>"),
+]
+
+
+@pytest.mark.parametrize(("validator", "template"), SEALED)
+@pytest.mark.parametrize("seed", [str(number) for number in range(20)])
+def test_sealed_examples_are_valid(validator: str, template: str, seed: str) -> None:
+    """A checksum that a template makes is the one that the validator of its format asks for."""
+    assert make_validator(validator)(expand(template, seed).encode()).status == "valid"
+
+
+def test_text_is_its_template_and_counts_as_one() -> None:
+    """What is grouped stays as it is, and a checksum after it is of all of it."""
+    text, checksum = expand("<text:a_<an:30>>|<crc32b62>", "s").split("|")
+    assert re.fullmatch(r"a_[A-Za-z0-9]{30}", text)
+    assert checksum == base62(zlib.crc32(text.encode()))
+
+
+def test_base64_for_urls_has_no_padding() -> None:
+    """As JSON Web Tokens want it."""
+    assert expand("<b64uof:????>", "s") == "Pz8_Pw"
+    assert expand("<b64of:????>", "s") == "Pz8/Pw=="
+
+
+def test_base58_of_what_is_no_hex_is_refused() -> None:
+    """The template must write bytes in hex."""
+    with pytest.raises(ValueError, match="non-hexadecimal"):
+        expand("<b58of:xyz>", "s")
