@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 ALTERNATES_DEPTH_MAX = 5
 LOOSE_BYTES_MAX = 1 << 30
+_LOOSE_NAME = 38
 _KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
 
 
@@ -116,6 +117,14 @@ class ObjectStore:
         """Whether the object is there, packed or loose."""
         return self.find(name) is not None or self._loose_path(name) is not None
 
+    def starting_with(self, text: str) -> list[bytes]:
+        """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""
+        first = bytes.fromhex(text[:2])
+        found = {name for file in self.packs for name in file.index.names(first[0])}
+        for folder in self.folders:
+            found.update(name for name, _ in _loose_in(folder / text[:2]))
+        return sorted(name for name in found if name.hex().startswith(text))
+
     def read(self, name: bytes) -> tuple[int, bytes]:
         """(kind, content) of an object. Raises MissingObjectError, or PermanentError where it is damaged."""
         found = self.find(name)
@@ -195,14 +204,17 @@ class ObjectStore:
         seen: set[bytes] = set()
         for folder in self.folders:
             for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
-                for path in sorted(part.iterdir()):
-                    try:
-                        name = bytes.fromhex(part.name + path.name)
-                    except ValueError:
-                        continue
-                    if len(name) == 20 and name not in seen:
+                for name, path in _loose_in(part):
+                    if name not in seen:
                         seen.add(name)
                         yield name, path
+
+
+def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
+    """(id, path) of the loose objects whose ids begin alike."""
+    for path in sorted(part.iterdir()) if part.is_dir() else ():
+        if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
+            yield bytes.fromhex(part.name + path.name), path
 
 
 def read_loose(path: Path) -> tuple[int, bytes]:

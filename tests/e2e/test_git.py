@@ -30,8 +30,10 @@ def triples(findings: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 def expected(repo: BuiltRepo) -> list[tuple[str, str, str]]:
-    """What the oracle finds, in the same form."""
-    found = naive_findings(repo.path, PLAIN_NEEDLE)
+    """What the oracle finds, in the same form, and what is in the index without being in a commit or on disk."""
+    found = set(naive_findings(repo.path, PLAIN_NEEDLE))
+    changed = {item.path for item in repo.modified}
+    found |= {(item.blob, item.path, "") for item in repo.staged if item.path in changed}
     return sorted((blob, path.decode("utf-8", "backslashreplace"), commit) for blob, path, commit in found)
 
 

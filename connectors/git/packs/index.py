@@ -50,6 +50,10 @@ class PackIndex:
         start = self._name_base + entry * self._stride
         return self._map[start : start + NAME_BYTES]
 
+    def names(self, first: int) -> list[bytes]:
+        """Ids that begin with this byte, in order."""
+        return [self.name(entry) for entry in range(self._starts[first], self._starts[first + 1])]
+
     def find(self, name: bytes) -> int | None:
         """The entry of an object id, None if it is not here."""
         low, high = self._starts[name[0]], self._starts[name[0] + 1]
