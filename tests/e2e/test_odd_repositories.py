@@ -180,6 +180,17 @@ def test_since_through_an_object_that_is_cut_short(revision: str, tmp_path: Path
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("revision", ["HEAD", "HEAD^{tree}", "HEAD:conf", "HEAD:conf/config.ini"])
+def test_damaged_loose_object_is_lost_once(revision: str, tmp_path: Path, rules: str) -> None:
+    """The content scan, the history and the comparison with the checkout all meet it."""
+    repo = built("linear", tmp_path)
+    name = str(open_any(repo).revparse_single(revision).id)
+    cut_short(repo / ".git" / "objects" / name[:2] / name[2:])
+    ran = scan(str(repo), "--rules", rules)
+    assert (ran.code, ran.err, named(ran)) == (3, b"", [name])
+
+
+@pytest.mark.usefixtures("impatient")
 def test_attributes_that_are_cut_short(tmp_path: Path, rules: str) -> None:
     """The index is compared with the checkout without a look at the attributes that only it has."""
     w = RepoWriter.create(tmp_path / "repo")
@@ -216,6 +227,15 @@ def test_what_was_staged_and_then_changed(tmp_path: Path, rules: str) -> None:
         (plain_token(3), "b.ini", True, ""),
         (plain_token(4), "a.ini", False, ""),
     }
+
+
+def test_tree_too_deep_is_named_once(tmp_path: Path, rules: str) -> None:
+    """A tree of 600 levels that is checked out nowhere: what lies above is scanned, and it is one loss."""
+    w = RepoWriter.create(tmp_path / "repo")
+    w.commit({b"top.ini": plain_token(1), b"d/" * 600 + b"deep.ini": plain_token(2)}, ref="refs/heads/main")
+    ran = scan(str(w.built().path), "--rules", rules)
+    assert (ran.code, ran.err, ran.summary["losses"]) == (3, b"", {"tree-too-deep": 1})
+    assert [f["path"] for f in ran.findings] == ["top.ini"]
 
 
 def raw_commit(path: Path, text: bytes) -> Path:
