@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 from gossip.connectors.files.reading import open_file
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.history import Graph, author_of, parse_commit, read_graph
-from gossip.connectors.git.packs.pack import BLOB
+from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
 from gossip.connectors.git.packs.reader import UnitReader
 from gossip.connectors.git.repository import Checkout, File, Repository
@@ -280,7 +280,7 @@ class GitSource:
         for rebuilt in UnitReader(file.pack, unit).objects():
             name = file.index.name(unit.entries[rebuilt.node])
             if rebuilt.error:
-                yield Loss("damaged-object", name.hex(), rebuilt.error)
+                yield Loss(loss_kind(rebuilt.error), name.hex(), str(rebuilt.error))
             elif rebuilt.data is not None:
                 yield blob_document(name, rebuilt.data)
             elif rebuilt.pieces is not None:
@@ -298,7 +298,7 @@ class GitSource:
         except MissingObjectError:
             yield Loss("missing-object", name.hex(), "" if path is None else display_path(path))
         except PermanentError as err:
-            yield Loss("damaged-object", where, str(err))
+            yield Loss(loss_kind(err), where, str(err))
         else:
             if kind == BLOB:
                 place = None if path is None else (lambda: self._place(path, commit))
