@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 import pathspec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+_BACKEND = "simple"
+"""The others take no names that are not UTF-8."""
 
 
 class IgnoreRules:
@@ -19,7 +25,8 @@ class IgnoreRules:
             lines = (Path(folder.decode("utf-8", "surrogateescape")) / ".gitignore").read_bytes().splitlines()
         except OSError:
             return self
-        spec = pathspec.GitIgnoreSpec.from_lines(line.decode("utf-8", "surrogateescape") for line in lines)
+        patterns = [pattern for line in lines for pattern in _patterns(line.decode("utf-8", "surrogateescape"))]
+        spec = pathspec.GitIgnoreSpec(patterns, backend=_BACKEND)
         return IgnoreRules((*self._levels, (prefix, spec)))
 
     def ignored(self, path: bytes, *, is_folder: bool) -> bool:
@@ -30,3 +37,13 @@ class IgnoreRules:
             if verdict is not None:
                 return bool(verdict)
         return False
+
+
+def _patterns(line: str) -> list[GitIgnoreSpecPattern]:
+    """The pattern of a line; none where it cannot be read: Git takes the next line then."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of `re`, about brackets within brackets
+        try:
+            return [GitIgnoreSpecPattern(line)] if line else []
+        except (ValueError, re.error):
+            return []
