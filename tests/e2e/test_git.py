@@ -63,14 +63,15 @@ def test_history_in_a_cluster_matches_the_oracle(shape: str, tmp_path: Path, rul
     check_history(repo, scan(str(repo.path), "--rules", rules, "-j", "2"))
 
 
-@pytest.mark.parametrize("shape", ["sha256", "reftable"])
-def test_unreadable_formats_are_refused(shape: str, tmp_path: Path, rules: str) -> None:
+@pytest.mark.parametrize(("shape", "words"), [("sha256", "'sha256'"), ("reftable", "extensions.refstorage")])
+def test_unreadable_formats_are_refused(shape: str, words: str, tmp_path: Path, rules: str) -> None:
     """A format that cannot be read is one clear line and exit code 2."""
     repo = built(shape, tmp_path)
     ran = scan(str(repo.path), "--rules", rules)
     assert (ran.code, ran.out, len(ran.error_lines)) == (2, b"", 1)
-    assert ran.error_lines[0].startswith("gossip: ")
-    assert str(repo.path) in ran.error_lines[0]
+    assert ran.error_lines[0].startswith(f"gossip: {repo.path}: ")
+    assert ran.error_lines[0].count(str(repo.path)) == 1
+    assert words in ran.error_lines[0]
 
 
 def on_disk(findings: list[dict[str, Any]]) -> list[str]:
