@@ -152,6 +152,8 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
         raise MisuseError(f"mode {mode!r}: must be one of {', '.join(MODES)}")
+    if mode == "since" and not since:
+        raise MisuseError("--since: no revision; is a variable empty?")
     options = {"since": since} if since else {}
     options |= {"gitignore": "yes"} if gitignore else {}
     options |= {"ignored": "yes"} if ignored else {}

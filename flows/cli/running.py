@@ -55,7 +55,7 @@ def run_scan(options: ScanOptions) -> int:
 
 
 def _config(options: ScanOptions) -> ScanConfig:
-    chosen = [name for name, on in (("staged", options.staged), ("since", options.since)) if on]
+    chosen = [name for name, on in (("staged", options.staged), ("since", options.since is not None)) if on]
     if not options.history:
         chosen.append("checkout")
     if len(chosen) > 1:

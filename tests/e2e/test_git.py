@@ -142,3 +142,24 @@ def test_unknown_revision(tmp_path: Path, rules: str) -> None:
     ran = scan(str(repo.path), "--rules", rules, "--since", "no-such-branch")
     assert ran.code == 2
     assert "no-such-branch" in ran.error_lines[0]
+
+
+@pytest.mark.parametrize("arguments", [("--since", ""), ("--since", "HEAD:README.md"), ("--since", "HEAD~1..HEAD")])
+def test_since_without_a_revision(arguments: tuple[str, str], tmp_path: Path, rules: str) -> None:
+    """What is no commit is refused. An empty one too: an unset variable must not change what is scanned."""
+    repo = BUILDERS["linear"](tmp_path / "repo", plain_token).path
+    ran = scan(str(repo), "--rules", rules, *arguments)
+    assert (ran.code, ran.out, len(ran.error_lines)) == (2, b"", 1)
+
+
+@pytest.mark.parametrize("mode", [(), ("--staged",), ("--no-history",)])
+def test_linked_worktree_has_its_own_index_and_files(mode: tuple[str, ...], tmp_path: Path, rules: str) -> None:
+    """Staged and untracked files are those of the worktree that was named, not of the main one."""
+    repo = BUILDERS["linked_worktree"](tmp_path / "repo", plain_token).path
+    for number, root in enumerate((repo, repo.with_name("repo-main")), 50):
+        (root / "only-here.ini").write_bytes(plain_token(number))
+    (repo / "a.ini").write_bytes(plain_token(60))
+    ran = scan(str(repo), "--rules", rules, "--show-secrets", *mode)
+    found = {f["secret"].encode() for f in ran.findings}
+    wanted = {(): {0, 1, 50, 60}, ("--staged",): set(), ("--no-history",): {1, 60}}[mode]
+    assert found == {plain_token(number) for number in wanted}
