@@ -83,7 +83,7 @@ class RunReport:
         summary.bytes += result.bytes
         summary.skipped.update(result.skipped)
         summary.suppressed.update(result.suppressed)
-        summary.add_losses(result.losses)
+        summary.add_losses(result.losses, result.target)
         self._planned_bytes += result.planned_bytes
         if self._watcher is not None:
             self._watcher.update(summary, self._planned_bytes)

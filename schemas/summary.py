@@ -9,6 +9,11 @@ from typing import Any, Literal
 LOSSES_NAMED_MAX = 50
 """How many losses of each kind are named in a summary; the counters stay exact."""
 
+LOSSES_REMEMBERED_MAX = 1 << 20
+"""How many objects are remembered, so that one that several steps miss is counted once; past it, each counts."""
+
+_OBJECT_LOSSES = frozenset({"damaged-object", "missing-object", "too-large", "tree-too-deep"})
+
 EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
 EXIT_MISUSE = 2
@@ -49,15 +54,22 @@ class Summary:
     rules: int = 0
     seconds: float = 0.0
     version: str = ""
+    _lost: set[tuple[int, str, str]] = field(default_factory=set, repr=False)
 
     @property
     def status(self) -> Literal["complete", "incomplete"]:
         """Incomplete with any loss."""
         return "incomplete" if self.losses else "complete"
 
-    def add_losses(self, losses: list[Loss]) -> None:
-        """Count every loss; name the first LOSSES_NAMED_MAX of each kind."""
+    def add_losses(self, losses: list[Loss], target: int = -1) -> None:
+        """Count every loss of a target, an object once; name the first LOSSES_NAMED_MAX of each kind."""
         for loss in losses:
+            if loss.kind in _OBJECT_LOSSES:
+                key = (target, loss.kind, loss.where)
+                if key in self._lost:
+                    continue
+                if len(self._lost) < LOSSES_REMEMBERED_MAX:
+                    self._lost.add(key)
             self.losses[loss.kind] += 1
             if self.losses[loss.kind] <= LOSSES_NAMED_MAX:
                 self.losses_named.append(loss)

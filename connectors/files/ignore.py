@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import pathspec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-
-def _understood(line: str) -> bool:
-    """Whether a line is a pattern, or none at all. Git passes over one that it cannot read and takes the next."""
-    try:
-        pathspec.GitIgnoreSpec.from_lines([line])
-    except (ValueError, re.error):
-        return False
-    return True
+_BACKEND = "simple"
+"""The others take no names that are not UTF-8."""
 
 
 class IgnoreRules:
@@ -29,8 +25,8 @@ class IgnoreRules:
             lines = (Path(folder.decode("utf-8", "surrogateescape")) / ".gitignore").read_bytes().splitlines()
         except OSError:
             return self
-        texts = [line.decode("utf-8", "surrogateescape") for line in lines]
-        spec = pathspec.GitIgnoreSpec.from_lines(line for line in texts if _understood(line))
+        patterns = [pattern for line in lines for pattern in _patterns(line.decode("utf-8", "surrogateescape"))]
+        spec = pathspec.GitIgnoreSpec(patterns, backend=_BACKEND)
         return IgnoreRules((*self._levels, (prefix, spec)))
 
     def ignored(self, path: bytes, *, is_folder: bool) -> bool:
@@ -41,3 +37,13 @@ class IgnoreRules:
             if verdict is not None:
                 return bool(verdict)
         return False
+
+
+def _patterns(line: str) -> list[GitIgnoreSpecPattern]:
+    """The pattern of a line; none where it cannot be read: Git takes the next line then."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of `re`, about brackets within brackets
+        try:
+            return [GitIgnoreSpecPattern(line)] if line else []
+        except (ValueError, re.error):
+            return []

@@ -33,7 +33,10 @@ def open_file(full: bytes, path: bytes, *, follow: bool = False) -> Iterator[Ope
     try:
         handle = os.open(full, flags)
     except OSError as err:
-        yield Skip("symlink", path) if err.errno == errno.ELOOP else _unreadable(name, err)
+        if follow and err.errno in (errno.ENOENT, errno.ELOOP) and os.path.islink(full):
+            yield Loss("unreadable", name, "a symbolic link that leads nowhere")
+        else:
+            yield Skip("symlink", path) if err.errno == errno.ELOOP else _unreadable(name, err)
         return
     try:
         status = os.fstat(handle)

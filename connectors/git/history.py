@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE
+from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE, loss_kind
 from gossip.connectors.git.store import MissingObjectError, ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
@@ -124,7 +124,7 @@ def _peeled(store: ObjectStore, name: bytes, where: str, graph: Graph) -> list[t
             graph.losses.append(Loss("missing-object", name.hex(), where))
             return []
         except PermanentError as err:
-            graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: {err}"))
+            graph.losses.append(Loss(loss_kind(err), name.hex(), f"{where}: {err}"))
             return []
         if kind == COMMIT:
             return [(name, where)]
@@ -135,10 +135,11 @@ def _peeled(store: ObjectStore, name: bytes, where: str, graph: Graph) -> list[t
             graph.blobs.append(name)
             return []
         line = data.partition(b"\n")[0]
-        if kind != TAG or not line.startswith(b"object ") or len(line) != 47:
-            break
-        name = bytes.fromhex(line[7:].decode("ascii", "replace")) if _is_hex(line[7:]) else b""
-    graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: a tag that names nothing"))
+        if kind != TAG or not line.startswith(b"object ") or len(line) != 47 or not _is_hex(line[7:]):
+            graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: a tag that names nothing"))
+            return []
+        name = bytes.fromhex(line[7:].decode())
+    graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: tags of tags, over {_TAG_DEPTH_MAX} levels"))
     return []
 
 
@@ -155,7 +156,7 @@ def _read_commit(store: ObjectStore, name: bytes, where: str, graph: Graph) -> C
     except MissingObjectError:
         graph.losses.append(Loss("missing-object", name.hex(), where))
     except PermanentError as err:
-        graph.losses.append(Loss("damaged-object", name.hex(), f"{where}: {err}"))
+        graph.losses.append(Loss(loss_kind(err), name.hex(), f"{where}: {err}"))
     return None
 
 

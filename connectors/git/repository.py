@@ -1,26 +1,46 @@
-"""Opening a repository, and what libgit2 is asked for: refs, revisions, the index, the state of the checkout."""
+"""Opening a repository, and what libgit2 is asked for: revisions, the index, the state of the checkout.
+
+libgit2 never reads an object itself: version 1.9 does not return from a loose one that was cut short.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, FileMode, Option
 
 from gossip.connectors.git.detect import is_repository
 from gossip.connectors.git.history import parse_commit
+from gossip.connectors.git.refs import Refs, read_refs
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
-from gossip.schemas.errors import MisuseError
+from gossip.engine.findings import display_path
+from gossip.schemas.errors import MisuseError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?([^/:]+):(?!//)(.*)$")
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*)://(?:[^/@]*@)?([^/]*)/*(.*)$", re.IGNORECASE)
+
+
+File = tuple[bytes, bytes]
+"""Path and blob id."""
+
+
+class Checkout(NamedTuple):
+    """How the files on disk differ from HEAD and the index."""
+
+    paths: list[bytes]
+    """Files to read from disk, in path order."""
+    replaced: list[File]
+    """Files of the index that are neither HEAD's nor on disk: staged, then changed or deleted."""
 
 
 class Repository:
@@ -38,7 +58,9 @@ class Repository:
         try:
             self.git = pygit2.Repository(location)
         except (pygit2.GitError, KeyError, ValueError) as err:
-            raise MisuseError(f"{name}: cannot open the Git repository: {_reason(err)}") from err
+            reason = _reason(err).removeprefix(f"{location}: ")
+            raise MisuseError(f"{name}: cannot open the Git repository: {reason}") from err
+        self.git.set_odb(pygit2.Odb())
         self.common = _common_folder(Path(os.fsdecode(self.git.path)))
         self._refuse_unreadable()
 
@@ -69,71 +91,105 @@ class Repository:
             return os.fsencode(self.common.resolve())
         return normal_url(url).encode("utf-8", "surrogateescape")
 
+    @cached_property
+    def refs(self) -> Refs:
+        """Every ref, read once."""
+        return read_refs(os.fsencode(self.common))
+
     def tips(self) -> list[tuple[bytes, str]]:
         """(object id, ref name) of every ref, HEAD, and the HEADs of linked worktrees, in name order."""
-        found: dict[str, bytes] = {}
-        for ref in self.git.references.iterator():
-            try:
-                target = ref.resolve().target
-            except (KeyError, pygit2.GitError):
-                continue  # a symbolic ref to nothing
-            found[ref.name] = bytes.fromhex(str(target))
-        for head in [self.common / "HEAD", *sorted(self.common.glob("worktrees/*/HEAD"))]:
-            text = _small_text(head)
-            if re.fullmatch("[0-9a-f]{40}", text):  # a symbolic HEAD names a ref that is here already
-                found[head.relative_to(self.common).as_posix()] = bytes.fromhex(text)
-        return [(found[name], name) for name in sorted(found)]
+        return [(self.refs.ids[name], display_path(name)) for name in sorted(self.refs.ids)]
 
     def shallow(self) -> frozenset[bytes]:
         """Commits whose parents were not fetched."""
         lines = _small_text(self.common / "shallow").split()
         return frozenset(bytes.fromhex(line) for line in lines if re.fullmatch("[0-9a-f]{40}", line))
 
-    def commit_id(self, revision: str) -> bytes:
+    def commit_id(self, revision: str, store: ObjectStore) -> bytes:
         """The commit that a revision names. Raises MisuseError."""
+        objects = pygit2.Odb()
+        objects.add_backend(_Objects(store), 1)
         try:
+            self.git.set_odb(objects)
             commit = self.git.revparse_single(revision).peel(pygit2.Commit)
+        except PermanentError as err:
+            raise MisuseError(f"{self.name}: --since {revision}: {err}") from err
         except (KeyError, ValueError, pygit2.GitError) as err:
             raise MisuseError(f"{self.name}: --since {revision}: not a commit of this repository") from err
+        finally:
+            self.git.set_odb(pygit2.Odb())
         return bytes.fromhex(str(commit.id))
 
-    def head_tree(self, store: ObjectStore) -> bytes | None:
-        """The tree of HEAD's commit; None where HEAD has no commit yet. Raises PermanentError if it cannot be read."""
-        if self.git.head_is_unborn:
-            return None
-        return parse_commit(store.read(bytes.fromhex(str(self.git.head.target)))[1]).tree
+    def head_files(self, store: ObjectStore, trees: TreeReader) -> set[File]:
+        """The files of HEAD's commit; none where HEAD has no commit yet. Raises PermanentError if it cannot be read."""
+        gitdir, common = (os.path.realpath(os.fsencode(path)) for path in (self.git.path, self.common))
+        own = b"" if gitdir == common else os.path.relpath(gitdir, common) + b"/"
+        head = self.refs.head(own)
+        return set(introduced(trees, parse_commit(store.read(head)[1]).tree, ())) if head else set()
 
-    def staged(self, store: ObjectStore, trees: TreeReader) -> Iterator[tuple[bytes, bytes]]:
-        """(path, blob id) of what the index adds to HEAD or changes in it, in path order.
+    def staged(self, head: set[File]) -> list[File]:
+        """What the index adds to the files of HEAD or changes in them, in path order. Raises PermanentError."""
+        return [file for file in self._indexed() if file not in head]
 
-        HEAD's tree is read by us: libgit2 1.9 never returns from a loose object that was cut short.
-        """
-        head = self.head_tree(store)
-        old = set(introduced(trees, head, ())) if head else set()
-        for entry in self.git.index:
-            found = os.fsencode(entry.path), bytes.fromhex(str(entry.id))
-            if entry.mode != FileMode.COMMIT and found not in old:
-                yield found
+    def tracked(self) -> list[bytes]:
+        """Paths of the index's files, in path order, less submodules. Raises PermanentError."""
+        return [path for path, _ in self._indexed()]
 
-    def tracked(self) -> Iterator[bytes]:
-        """Paths of the index's files, in path order, less submodules."""
-        for entry in self.git.index:
-            if entry.mode != FileMode.COMMIT:
-                yield os.fsencode(entry.path)
+    def _indexed(self) -> list[File]:
+        with _asked("the index"):
+            return [
+                (os.fsencode(entry.path), bytes.fromhex(str(entry.id)))
+                for entry in self.git.index
+                if entry.mode != FileMode.COMMIT
+            ]
 
-    def changed(self, store: ObjectStore, trees: TreeReader, *, ignored: bool) -> list[bytes]:
-        """Paths in the checkout that differ from HEAD or are untracked (or ignored, if asked), in path order."""
+    def checkout(self, head: set[File], *, ignored: bool) -> Checkout:
+        """Files on disk that differ from HEAD's or are untracked (or ignored, if asked). Raises PermanentError."""
         flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS | DiffOption.INCLUDE_TYPECHANGE
+        flags |= DiffOption.IGNORE_SUBMODULES
         if ignored:
             flags |= DiffOption.INCLUDE_IGNORED | DiffOption.RECURSE_IGNORED_DIRS
-        diff = self.git.index.diff_to_workdir(flags)
-        found = {delta.new_file.raw_path for delta in diff.deltas if delta.status != DeltaStatus.DELETED}
-        found.update(path for path, _ in self.staged(store, trees))
-        return sorted(path for path in found if not path.endswith(b"/"))  # a submodule or a nested repository
+        with _asked("the index"):
+            status = {delta.new_file.raw_path: delta.status for delta in self.git.index.diff_to_workdir(flags).deltas}
+        staged = self.staged(head)
+        found = {path for path, what in status.items() if what != DeltaStatus.DELETED}
+        found.update(path for path, _ in staged)
+        # A path that ends in a slash is a submodule or a nested repository.
+        paths = sorted(path for path in found if not path.endswith(b"/"))
+        return Checkout(paths, [file for file in staged if file[0] in status])
+
+
+class _Objects(pygit2.OdbBackend):
+    """Our own store as libgit2's. Only for calls that hold the interpreter's lock, as `revparse_single` does."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def read_cb(self, oid: pygit2.Oid) -> tuple[int, bytes]:
+        return self._store.read(bytes.fromhex(str(oid)))
+
+    def read_prefix_cb(self, short: str) -> tuple[int, bytes, pygit2.Oid]:
+        found = self._store.starting_with(str(short))
+        if len(found) != 1:
+            raise PermanentError(f"{len(found) or 'no'} objects have an id that begins so")
+        return *self._store.read(found[0]), pygit2.Oid(raw=found[0])
+
+    def exists_cb(self, oid: pygit2.Oid) -> bool:
+        return self._store.has(bytes.fromhex(str(oid)))
+
+
+@contextmanager
+def _asked(what: str) -> Iterator[None]:
+    """What libgit2 cannot do becomes an error of ours."""
+    try:
+        yield
+    except (pygit2.GitError, KeyError, ValueError) as err:
+        raise PermanentError(f"{what} cannot be read: {_reason(err)}") from err
 
 
 def _reason(err: Exception) -> str:
-    return str(err.args[0] if err.args else err).strip("'\"")
+    return str(err.args[0] if err.args else err)
 
 
 def _small_text(path: Path) -> str:

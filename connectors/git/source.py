@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, cast
 from gossip.connectors.files.reading import open_file
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.history import Graph, author_of, parse_commit, read_graph
-from gossip.connectors.git.packs.pack import BLOB
+from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
 from gossip.connectors.git.packs.reader import UnitReader
-from gossip.connectors.git.repository import Repository
+from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
@@ -44,6 +44,9 @@ UNITS_BEFORE_HISTORY = 64
 OBJECT_BYTES_GUESS = 16 * 1024
 """For progress only: what an object is worth whose size is not known beforehand."""
 
+INDEX = ".git/index"
+"""Where a loss of the index is, whatever folder the worktree keeps it in."""
+
 BlobAt = tuple[bytes, bytes, bytes]
 """Blob id, path, commit id (empty: none)."""
 
@@ -60,7 +63,7 @@ class GitSource:
         if self._mode in ("staged", "checkout") and self._repository.workdir is None:
             raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
         since = target.option("since")
-        self._since_commit = self._repository.commit_id(since) if self._mode == "since" else b""
+        self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""
         self._losses: list[Loss] = []
         self._units = self._histories = self._bytes = 0
 
@@ -86,32 +89,50 @@ class GitSource:
         elif self._mode == "staged":
             yield from self._plan_blobs(self._staged())
         else:
-            yield from self._plan_files(self._repository.tracked())
+            yield from self._plan_files(self._tracked())
         losses = (*self._store.losses, *self._losses)
         yield PlanReport(self._target.index, self._units, self._histories, self._bytes, losses)
 
     def _plan_content(self) -> Iterator[ScanUnit]:
         yield from self._plan_packs()
         yield from self._plan_loose()
-        if self._repository.workdir is not None:
-            yield from self._plan_files(self._changed())
+        yield from self._plan_files(self._checkout.paths)
 
-    def _changed(self) -> list[bytes]:
-        """Files of the checkout that no commit of HEAD holds."""
+    @cached_property
+    def _checkout(self) -> Checkout:
+        """What the checkout and the index hold and no commit of HEAD."""
+        if self._repository.workdir is None:
+            return Checkout([], [])
         trees = TreeReader(self._store)
-        ignored = self._target.option("ignored") == "yes"
         try:
-            return self._repository.changed(self._store, trees, ignored=ignored)
+            head = self._repository.head_files(self._store, trees)
+        except PermanentError:
+            head = set()  # a loss of the history already; more is scanned for it, not less
+        try:
+            return self._repository.checkout(head, ignored=self._target.option("ignored") == "yes")
         except PermanentError as err:
-            self._losses.append(Loss("damaged-object", "HEAD", str(err)))
+            self._losses.append(Loss("unreadable", INDEX, f"{err}; the checkout was not compared with it"))
+            return Checkout([], [])
+
+    def _tracked(self) -> list[bytes]:
+        try:
+            return self._repository.tracked()
+        except PermanentError as err:
+            self._losses.append(Loss("unreadable", INDEX, str(err)))
             return []
-        finally:
-            self._losses.extend(trees.losses)
 
     def _staged(self) -> Iterator[BlobAt]:
         trees = TreeReader(self._store)
-        for path, blob in self._repository.staged(self._store, trees):
-            yield blob, path, b""
+        head: set[File] = set()
+        try:
+            head = self._repository.head_files(self._store, trees)
+        except PermanentError as err:
+            self._losses.append(Loss("unreadable", "HEAD", f"{err}; all of the index was scanned"))
+        try:
+            for path, blob in self._repository.staged(head):
+                yield blob, path, b""
+        except PermanentError as err:
+            self._losses.append(Loss("unreadable", INDEX, str(err)))
         self._losses.extend(trees.losses)
 
     def _unit(self, kind: str, payload: object, size: int) -> ScanUnit:
@@ -174,6 +195,7 @@ class GitSource:
 
     def _graph(self, hidden: tuple[bytes, ...] = ()) -> Graph:
         graph = read_graph(self._store, self._repository.tips(), self._repository.shallow(), hidden)
+        self._losses.extend(self._repository.refs.losses)
         self._losses.extend(graph.losses)
         return graph
 
@@ -209,12 +231,14 @@ class GitSource:
                 yield self._history(first, batch, ())
                 first += len(batch)
                 batch = []
-        if batch or graph.blobs:
-            yield self._history(first, batch, tuple(graph.blobs))
+        # Last, so that they are placed there only if no commit has them.
+        files = (*((b"", blob) for blob in graph.blobs), *self._checkout.replaced)
+        if batch or files:
+            yield self._history(first, batch, files)
 
-    def _history(self, first: int, batch: list[PlannedCommit], blobs: tuple[bytes, ...]) -> HistoryUnit:
+    def _history(self, first: int, batch: list[PlannedCommit], files: tuple[File, ...]) -> HistoryUnit:
         self._histories += 1
-        return HistoryUnit(self._target.index, (first, tuple(batch), blobs))
+        return HistoryUnit(self._target.index, (first, tuple(batch), files))
 
     def _since(self) -> Iterator[BlobAt]:
         graph = self._graph((self._since_commit,))
@@ -256,7 +280,7 @@ class GitSource:
         for rebuilt in UnitReader(file.pack, unit).objects():
             name = file.index.name(unit.entries[rebuilt.node])
             if rebuilt.error:
-                yield Loss("damaged-object", name.hex(), rebuilt.error)
+                yield Loss(loss_kind(rebuilt.error), name.hex(), str(rebuilt.error))
             elif rebuilt.data is not None:
                 yield blob_document(name, rebuilt.data)
             elif rebuilt.pieces is not None:
@@ -274,7 +298,7 @@ class GitSource:
         except MissingObjectError:
             yield Loss("missing-object", name.hex(), "" if path is None else display_path(path))
         except PermanentError as err:
-            yield Loss("damaged-object", where, str(err))
+            yield Loss(loss_kind(err), where, str(err))
         else:
             if kind == BLOB:
                 place = None if path is None else (lambda: self._place(path, commit))

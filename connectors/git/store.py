@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gossip.connectors.git.packs.index import PackIndex
-from gossip.connectors.git.packs.pack import BLOB, COMMIT, OFS_DELTA, REF_DELTA, TAG, TREE, Pack
+from gossip.connectors.git.packs.pack import (
+    BLOB,
+    COMMIT,
+    OBJECT_BYTES_MAX,
+    OFS_DELTA,
+    REF_DELTA,
+    TAG,
+    TREE,
+    Pack,
+    TooLargeError,
+)
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 ALTERNATES_DEPTH_MAX = 5
-LOOSE_BYTES_MAX = 1 << 30
+_LOOSE_NAME = 38
 _KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
 
 
@@ -88,8 +98,12 @@ class ObjectStore:
             if not line or line.startswith(b"#"):
                 continue
             other = folder / Path(line.decode("utf-8", "surrogateescape"))
-            if depth >= ALTERNATES_DEPTH_MAX or not other.is_dir():
-                self.losses.append(Loss("unreadable", str(other), "alternate object folder"))
+            if not other.is_dir():
+                self.losses.append(Loss("unreadable", str(other), "alternate object folder: no such folder"))
+                continue
+            if depth >= ALTERNATES_DEPTH_MAX and other.resolve() not in self._folders_seen:
+                why = f"alternate object folders of one another, over {ALTERNATES_DEPTH_MAX} levels"
+                self.losses.append(Loss("unreadable", str(other), why))
                 continue
             yield from self._with_alternates(other, depth + 1)
 
@@ -115,6 +129,14 @@ class ObjectStore:
     def has(self, name: bytes) -> bool:
         """Whether the object is there, packed or loose."""
         return self.find(name) is not None or self._loose_path(name) is not None
+
+    def starting_with(self, text: str) -> list[bytes]:
+        """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""
+        first = bytes.fromhex(text[:2])
+        found = {name for file in self.packs for name in file.index.names(first[0])}
+        for folder in self.folders:
+            found.update(name for name, _ in _loose_in(folder / text[:2]))
+        return sorted(name for name in found if name.hex().startswith(text))
 
     def read(self, name: bytes) -> tuple[int, bytes]:
         """(kind, content) of an object. Raises MissingObjectError, or PermanentError where it is damaged."""
@@ -195,25 +217,30 @@ class ObjectStore:
         seen: set[bytes] = set()
         for folder in self.folders:
             for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
-                for path in sorted(part.iterdir()):
-                    try:
-                        name = bytes.fromhex(part.name + path.name)
-                    except ValueError:
-                        continue
-                    if len(name) == 20 and name not in seen:
+                for name, path in _loose_in(part):
+                    if name not in seen:
                         seen.add(name)
                         yield name, path
+
+
+def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
+    """(id, path) of the loose objects whose ids begin alike."""
+    for path in sorted(part.iterdir()) if part.is_dir() else ():
+        if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
+            yield bytes.fromhex(part.name + path.name), path
 
 
 def read_loose(path: Path) -> tuple[int, bytes]:
     """(kind, content) of a loose object file. Raises PermanentError where it is damaged or cannot be read."""
     try:
         inflater = zlib.decompressobj()
-        raw = inflater.decompress(path.read_bytes(), LOOSE_BYTES_MAX)
+        raw = inflater.decompress(path.read_bytes(), OBJECT_BYTES_MAX)
     except zlib.error as err:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged: {err}") from err
     except OSError as err:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: {err.strerror}") from err
+    if len(raw) >= OBJECT_BYTES_MAX:
+        raise TooLargeError(f"loose object {path.parent.name}{path.name}: over {OBJECT_BYTES_MAX} bytes")
     head, _, data = raw.partition(b"\0")
     word, _, size = head.partition(b" ")
     if word not in _KINDS or not inflater.eof or size != b"%d" % len(data):

@@ -16,7 +16,7 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
-from gossip.connectors.git.packs.pack import TREE
+from gossip.connectors.git.packs.pack import TREE, loss_kind
 from gossip.connectors.git.store import MissingObjectError, ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
@@ -231,7 +231,7 @@ class TreeReader:
         except MissingObjectError:
             self.lose("missing-object", name, f"tree {where.decode('utf-8', 'backslashreplace') or 'of a commit'}")
         except PermanentError as err:
-            self.lose("damaged-object", name, str(err))
+            self.lose(loss_kind(err), name, str(err))
         return b""
 
     def lose(self, kind: str, name: bytes, detail: str) -> None:

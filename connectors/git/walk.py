@@ -27,8 +27,9 @@ class PlannedCommit(NamedTuple):
     """Trees of the parents."""
 
 
-History = tuple[int, tuple[PlannedCommit, ...], tuple[bytes, ...]]
-"""Order of the first commit, the commits, and blobs that a ref names directly."""
+History = tuple[int, tuple[PlannedCommit, ...], tuple[tuple[bytes, bytes], ...]]
+"""Order of the first commit, the commits, and (path, blob id) of what no commit needs to hold: files of the index, and
+blobs that a ref names directly, whose path is empty."""
 
 
 def walk_commits(
@@ -40,7 +41,7 @@ def walk_commits(
     path_wanted: Callable[[bytes], bool] | None,
 ) -> WalkResult:
     """Places in ascending order. Every blob that a commit introduces is checked for presence on the way."""
-    first, commits, blobs = history
+    first, commits, files = history
     trees = TreeReader(store)
     places: dict[bytes, dict[bytes, BlobPlace]] = {}
     by_path: list[BlobPlace] = []
@@ -61,8 +62,12 @@ def walk_commits(
                 by_path.append(BlobPlace(blob, (number, position), place_of(path, commit.name)))
     last = first + len(commits)
     found = [place for known in places.values() for place in known.values()]
-    found += [BlobPlace(blob, (last, n), Place(b"")) for n, blob in enumerate(blobs) if blob in wanted]
-    for blob in blobs:
+    for number, (path, blob) in enumerate(files):
+        place = BlobPlace(blob, (last, number), Place(path))
+        if blob in wanted:
+            found.append(place)
+        if path and path_wanted is not None and path_wanted(path):
+            by_path.append(place)
         if not store.has(blob):
-            trees.lose("missing-object", blob, "named by a ref")
+            trees.lose("missing-object", blob, path.decode("utf-8", "backslashreplace") or "named by a ref")
     return WalkResult(target, tuple(found), tuple(trees.losses), tuple(by_path))

@@ -129,3 +129,35 @@ def test_empty_folder_is_clean(tmp_path: Path, rules: str) -> None:
     (tmp_path / "nothing").mkdir()
     ran = scan(str(tmp_path / "nothing"), "--rules", rules)
     assert (ran.code, ran.findings, ran.summary["status"], ran.summary["documents"]) == (0, [], "complete", 0)
+
+
+@pytest.mark.parametrize("pattern", ["!", "/", "[", "[z-a]", "\\", "b\\", "foo[", "[[:foo:]]", "\ufeff", "**foo"])
+def test_ignore_patterns_that_mean_nothing(pattern: str, tmp_path: Path, rules: str) -> None:
+    """Git passes over a pattern that it cannot read and takes the next one; so does --gitignore."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / ".gitignore").write_text(f"{pattern}\ngone.txt\n")
+    for number, name in enumerate(("gone.txt", "kept.txt")):
+        (tmp_path / "tree" / name).write_bytes(TOKEN % number)
+    ran = scan(str(tmp_path / "tree"), "--rules", rules, "--gitignore")
+    assert (ran.code, ran.err) == (1, b"")
+    assert [f["path"] for f in ran.findings] == ["kept.txt"]
+
+
+def test_ignored_names_of_any_bytes(tmp_path: Path, rules: str) -> None:
+    """Patterns and names that are not UTF-8."""
+    tree = os.fsencode(tmp_path) + b"/tree"
+    os.mkdir(tree)
+    for name, data in ((b".gitignore", b"gone-\xff\n"), (b"gone-\xff", TOKEN % 1), (b"kept-\xfe", TOKEN % 2)):
+        Path(os.fsdecode(tree + b"/" + name)).write_bytes(data)
+    ran = scan(tree, "--rules", rules, "--gitignore")
+    assert (ran.code, ran.err) == (1, b"")
+    assert [f["path"] for f in ran.findings] == ["kept-\\xfe"]
+
+
+def test_link_that_leads_nowhere(tmp_path: Path, rules: str) -> None:
+    """As a target it is said to be one."""
+    (tmp_path / "link").symlink_to("nowhere")
+    ran = scan(str(tmp_path / "link"), "--rules", rules)
+    assert (ran.code, ran.err) == (3, b"")
+    loss = {"kind": "unreadable", "where": "link", "detail": "a symbolic link that leads nowhere"}
+    assert ran.summary["losses_named"] == [loss]

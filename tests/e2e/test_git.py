@@ -30,8 +30,10 @@ def triples(findings: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 def expected(repo: BuiltRepo) -> list[tuple[str, str, str]]:
-    """What the oracle finds, in the same form."""
-    found = naive_findings(repo.path, PLAIN_NEEDLE)
+    """What the oracle finds, in the same form, and what is in the index without being in a commit or on disk."""
+    found = set(naive_findings(repo.path, PLAIN_NEEDLE))
+    changed = {item.path for item in repo.modified}
+    found |= {(item.blob, item.path, "") for item in repo.staged if item.path in changed}
     return sorted((blob, path.decode("utf-8", "backslashreplace"), commit) for blob, path, commit in found)
 
 
@@ -61,14 +63,15 @@ def test_history_in_a_cluster_matches_the_oracle(shape: str, tmp_path: Path, rul
     check_history(repo, scan(str(repo.path), "--rules", rules, "-j", "2"))
 
 
-@pytest.mark.parametrize("shape", ["sha256", "reftable"])
-def test_unreadable_formats_are_refused(shape: str, tmp_path: Path, rules: str) -> None:
+@pytest.mark.parametrize(("shape", "words"), [("sha256", "'sha256'"), ("reftable", "extensions.refstorage")])
+def test_unreadable_formats_are_refused(shape: str, words: str, tmp_path: Path, rules: str) -> None:
     """A format that cannot be read is one clear line and exit code 2."""
     repo = built(shape, tmp_path)
     ran = scan(str(repo.path), "--rules", rules)
     assert (ran.code, ran.out, len(ran.error_lines)) == (2, b"", 1)
-    assert ran.error_lines[0].startswith("gossip: ")
-    assert str(repo.path) in ran.error_lines[0]
+    assert ran.error_lines[0].startswith(f"gossip: {repo.path}: ")
+    assert ran.error_lines[0].count(str(repo.path)) == 1
+    assert words in ran.error_lines[0]
 
 
 def on_disk(findings: list[dict[str, Any]]) -> list[str]:
@@ -139,3 +142,24 @@ def test_unknown_revision(tmp_path: Path, rules: str) -> None:
     ran = scan(str(repo.path), "--rules", rules, "--since", "no-such-branch")
     assert ran.code == 2
     assert "no-such-branch" in ran.error_lines[0]
+
+
+@pytest.mark.parametrize("arguments", [("--since", ""), ("--since", "HEAD:README.md"), ("--since", "HEAD~1..HEAD")])
+def test_since_without_a_revision(arguments: tuple[str, str], tmp_path: Path, rules: str) -> None:
+    """What is no commit is refused. An empty one too: an unset variable must not change what is scanned."""
+    repo = BUILDERS["linear"](tmp_path / "repo", plain_token).path
+    ran = scan(str(repo), "--rules", rules, *arguments)
+    assert (ran.code, ran.out, len(ran.error_lines)) == (2, b"", 1)
+
+
+@pytest.mark.parametrize("mode", [(), ("--staged",), ("--no-history",)])
+def test_linked_worktree_has_its_own_index_and_files(mode: tuple[str, ...], tmp_path: Path, rules: str) -> None:
+    """Staged and untracked files are those of the worktree that was named, not of the main one."""
+    repo = BUILDERS["linked_worktree"](tmp_path / "repo", plain_token).path
+    for number, root in enumerate((repo, repo.with_name("repo-main")), 50):
+        (root / "only-here.ini").write_bytes(plain_token(number))
+    (repo / "a.ini").write_bytes(plain_token(60))
+    ran = scan(str(repo), "--rules", rules, "--show-secrets", *mode)
+    found = {f["secret"].encode() for f in ran.findings}
+    wanted = {(): {0, 1, 50, 60}, ("--staged",): set(), ("--no-history",): {1, 60}}[mode]
+    assert found == {plain_token(number) for number in wanted}

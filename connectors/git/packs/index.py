@@ -50,6 +50,10 @@ class PackIndex:
         start = self._name_base + entry * self._stride
         return self._map[start : start + NAME_BYTES]
 
+    def names(self, first: int) -> list[bytes]:
+        """Ids that begin with this byte, in order."""
+        return [self.name(entry) for entry in range(self._starts[first], self._starts[first + 1])]
+
     def find(self, name: bytes) -> int | None:
         """The entry of an object id, None if it is not here."""
         low, high = self._starts[name[0]], self._starts[name[0] + 1]
@@ -80,13 +84,9 @@ class PackIndex:
         start = self._names_at + self.count * (NAME_BYTES + 4)
         small = _big_endian("I", self._map[start : start + 4 * self.count])
         offsets = array("Q", small)
-        large_at = start + 4 * self.count
         for entry, value in enumerate(small):
             if value & _LARGE:
-                at = large_at + 8 * (value & ~_LARGE)
-                if at + 8 > len(self._map) - 2 * NAME_BYTES:
-                    raise PermanentError(f"pack index {self.path.name}: a large offset points past its end")
-                offsets[entry] = int.from_bytes(self._map[at : at + 8], "big")
+                offsets[entry] = self._large(value)
         return offsets
 
     def offset(self, entry: int) -> int:
@@ -96,8 +96,10 @@ class PackIndex:
             return int.from_bytes(self._map[start : start + 4], "big")
         start = self._names_at + self.count * (NAME_BYTES + 4) + 4 * entry
         value = int.from_bytes(self._map[start : start + 4], "big")
-        if not value & _LARGE:
-            return value
+        return self._large(value) if value & _LARGE else value
+
+    def _large(self, value: int) -> int:
+        """The 64-bit offset that a 32-bit one refers to."""
         at = self._names_at + self.count * (NAME_BYTES + 8) + 8 * (value & ~_LARGE)
         if at + 8 > len(self._map) - 2 * NAME_BYTES:
             raise PermanentError(f"pack index {self.path.name}: a large offset points past its end")

@@ -24,7 +24,20 @@ COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 TRAILER_BYTES = 20
 _HEADER_BYTES = 12
 _SIZE_MAX = (1 << 63) - 1
+_SHIFT_MAX = 63
+"""Longer numbers are refused before they are read: adding up a million of their bytes takes for ever."""
+OBJECT_BYTES_MAX = 1 << 30
+"""Objects and deltas that are held whole. Larger blobs are only read where they can be streamed."""
 STREAM_CHUNK_BYTES = 1 << 20
+
+
+class TooLargeError(PermanentError):
+    """The object is over OBJECT_BYTES_MAX, and cannot be streamed."""
+
+
+def loss_kind(err: PermanentError) -> str:
+    """What a loss is called whose cause is this error of reading an object."""
+    return "too-large" if isinstance(err, TooLargeError) else "damaged-object"
 
 
 class Entry(NamedTuple):
@@ -63,48 +76,63 @@ class Pack:
         try:
             byte = data[offset]
             at = offset + 1
-            kind, size = byte >> 4 & 7, byte & 15
+            kind, size, base = byte >> 4 & 7, byte & 15, 0
             if byte & 0x80:
                 shift = 4
-                while byte & 0x80:
+                while byte & 0x80 and shift < _SHIFT_MAX:
                     byte = data[at]
                     size |= (byte & 0x7F) << shift
                     shift += 7
                     at += 1
+                if byte & 0x80 or size > _SIZE_MAX:
+                    raise PermanentError(f"pack {self.path.name}: impossible size at {offset}")
             if kind == OFS_DELTA:
                 byte = data[at]
                 at += 1
                 distance = byte & 0x7F
-                while byte & 0x80:
+                while byte & 0x80 and distance <= offset:
                     byte = data[at]
                     distance = ((distance + 1) << 7) | (byte & 0x7F)
                     at += 1
-                if size > _SIZE_MAX or distance > offset:
-                    raise PermanentError(f"pack {self.path.name}: impossible size or base at {offset}")
-                return Entry(kind, size, at, offset - distance)
+                if byte & 0x80 or distance > offset:
+                    raise PermanentError(f"pack {self.path.name}: impossible base at {offset}")
+                base = offset - distance
         except IndexError:
             raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end") from None
-        if size > _SIZE_MAX:
-            raise PermanentError(f"pack {self.path.name}: impossible size at {offset}")
         if kind == REF_DELTA:
             at += 20
-        elif kind not in (COMMIT, TREE, BLOB, TAG):
+        elif kind not in (COMMIT, TREE, BLOB, TAG, OFS_DELTA):
             raise PermanentError(f"pack {self.path.name}: object kind {kind} at {offset}")
-        return Entry(kind, size, at, 0)
+        if at > self.end:
+            raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end")
+        return Entry(kind, size, at, base)
 
     def base_name(self, entry: Entry) -> bytes:
         """The id of a REF_DELTA's base."""
         return self.map[entry.data - 20 : entry.data]
 
     def inflate(self, entry: Entry, end: int) -> bytes:
-        """The entry's data; `end` is where the next entry begins. Raises PermanentError if it is damaged."""
+        """The entry's data; `end` is where the next entry begins. Raises PermanentError if it is damaged or too large.
+
+        No more is inflated than the header announces, and one byte that shows that there is more.
+        """
+        self._check_size(entry.size, f" at {entry.data}")
+        inflater: Any = zlib.decompressobj()
         try:
-            data: bytes = zlib.decompressobj().decompress(self._view[entry.data : end])
+            data: bytes = inflater.decompress(self._view[entry.data : end], entry.size + 1)
         except _InflateError as err:
             raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
-        if len(data) != entry.size:
-            raise PermanentError(f"pack {self.path.name}: {len(data)} bytes at {entry.data}, {entry.size} announced")
+        if len(data) != entry.size or not inflater.eof:
+            raise self._wrong_size(len(data), entry)
         return data
+
+    def _check_size(self, size: int, at: str) -> None:
+        if size > OBJECT_BYTES_MAX:
+            raise TooLargeError(f"pack {self.path.name}: {size} bytes announced{at}, over {OBJECT_BYTES_MAX}")
+
+    def _wrong_size(self, size: int, entry: Entry) -> PermanentError:
+        found = f"over {entry.size}" if size > entry.size else f"only {size}" if size < entry.size else "unfinished"
+        return PermanentError(f"pack {self.path.name}: {found} bytes at {entry.data}, {entry.size} announced")
 
     def inflate_chunks(self, entry: Entry, end: int) -> Iterator[bytes]:
         """The same, in pieces of about STREAM_CHUNK_BYTES, for objects too large to hold."""
@@ -118,14 +146,17 @@ class Pack:
                 if not piece and not pending:
                     break
                 total += len(piece)
+                if total > entry.size:
+                    break
                 yield piece
         except _InflateError as err:
             raise PermanentError(f"pack {self.path.name}: damaged data at {entry.data}: {err}") from err
-        if total != entry.size:
-            raise PermanentError(f"pack {self.path.name}: {total} bytes at {entry.data}, {entry.size} announced")
+        if total != entry.size or not inflater.eof:
+            raise self._wrong_size(total, entry)
 
     def resolve(self, base: bytes, delta: bytes) -> bytes:
-        """The object that a delta makes of its base. Raises PermanentError for a delta that does not fit."""
+        """The object that a delta makes of its base. Raises PermanentError if it does not fit or makes too much."""
+        self._check_size(_result_size(delta), " by a delta")
         try:
             return b"".join(apply_delta(base, delta))
         except Exception as err:  # dulwich's compiled module raises its own, and plain errors for odd input
@@ -135,3 +166,16 @@ class Pack:
         """Release the map."""
         self._view.release()
         self.map.close()
+
+
+def _result_size(delta: bytes) -> int:
+    """The second of the two numbers that a delta begins with, 0 where it is cut short."""
+    numbers: list[int] = []
+    size = shift = 0
+    for byte in delta[: 2 * (_SHIFT_MAX // 7 + 1)]:
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            numbers.append(size)
+            size = shift = 0
+    return numbers[1] if len(numbers) > 1 else 0

@@ -130,28 +130,28 @@ def _headers(
     sizes: array[int] = array("Q")
     roots: list[int] = []
     children: dict[int, list[int]] = {}
-    read, add_parent, add_size = pack.entry, parents.append, sizes.append
+    add_parent, add_size = parents.append, sizes.append
     for i, offset in enumerate(at[:-1]):
         parent = _UNKNOWN
         try:
-            kind, size, data, base = read(offset)
+            header = pack.entry(offset)
         except PermanentError as err:
             found.damaged.append((offset, str(err)))
             add_parent(parent)
             add_size(0)
             suspect = True
             continue
-        if kind == OFS_DELTA:
-            parent = position.get(base, _FOREIGN)
+        if header.kind == OFS_DELTA:
+            parent = position.get(header.base, _FOREIGN)
             suspect = suspect or parent >= i
-        elif kind == REF_DELTA:
+        elif header.kind == REF_DELTA:
             suspect = True
-            entry = index.find(pack.map[data - 20 : data])
+            entry = index.find(pack.base_name(header))
             parent = _FOREIGN if entry is None else position[index.offset(entry)]
-        elif kind == BLOB:
+        elif header.kind == BLOB:
             roots.append(i)
         add_parent(parent)
-        add_size(size)
+        add_size(header.size)
         if parent >= 0:
             children.setdefault(parent, []).append(i)
     return parents, sizes, roots, children, suspect

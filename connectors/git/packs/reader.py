@@ -26,7 +26,7 @@ class Rebuilt:
     node: int
     data: bytes | None
     pieces: Iterator[bytes] | None = None
-    error: str = ""
+    error: PermanentError | None = None
 
 
 class UnitReader:
@@ -55,7 +55,7 @@ class UnitReader:
                 data = self._content(node)
             except PermanentError as err:
                 if wanted:
-                    yield Rebuilt(node, None, error=str(err))
+                    yield Rebuilt(node, None, error=err)
                 continue
             self._keep(node, data)
             if wanted:

@@ -38,7 +38,7 @@ def read_pack(path: Path, skip: set[bytes] | None = None) -> Read:
                 name = index.name(unit.entries[rebuilt.node])
                 result.times[name] += 1
                 if rebuilt.error:
-                    result.errors[name] = rebuilt.error
+                    result.errors[name] = str(rebuilt.error)
                     continue
                 try:
                     data = b"".join(rebuilt.pieces or ()) if rebuilt.data is None else rebuilt.data

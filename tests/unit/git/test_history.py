@@ -169,3 +169,18 @@ def test_tree_that_is_too_deep_is_a_loss(tmp_path: Path) -> None:
     trees = TreeReader(ObjectStore(w.git_dir / "objects"))
     assert [path.count(b"/") for path, _ in introduced(trees, tree, ())] == [255, 1]
     assert [loss.kind for loss in trees.losses] == ["tree-too-deep"]
+
+
+def test_tags_of_tags(tmp_path: Path) -> None:
+    """A long chain is said to be one; it names something."""
+    w = RepoWriter.create(tmp_path / "repo")
+    name = commit = w.commit({b"a": b"a"})
+    chain = []
+    for number in range(12):
+        name = w.tag(name, "tag" if number else "commit", f"t{number}")
+        chain.append(name)
+    store = ObjectStore(w.git_dir / "objects")
+    graph = read_graph(store, [(bytes.fromhex(chain[8]), "refs/tags/t8")], frozenset())
+    assert (list(graph.commits), graph.losses) == ([bytes.fromhex(commit)], [])
+    graph = read_graph(store, [(bytes.fromhex(chain[11]), "refs/tags/t11")], frozenset())
+    assert graph.losses == [Loss("damaged-object", chain[1], "refs/tags/t11: tags of tags, over 10 levels")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gossip.connectors.git import store as store_module
-from gossip.connectors.git.packs.pack import BLOB
+from gossip.connectors.git.packs.pack import BLOB, TooLargeError
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, read_loose
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
@@ -105,7 +105,27 @@ def test_alternates_relative_absolute_and_nested(tmp_path: Path) -> None:
 def test_absent_alternate_is_a_loss(tmp_path: Path) -> None:
     """Named; what is there can be read."""
     alternate(tmp_path / "a", str(tmp_path / "none"))
-    assert ObjectStore(tmp_path / "a").losses == [Loss("unreadable", str(tmp_path / "none"), "alternate object folder")]
+    why = "alternate object folder: no such folder"
+    assert ObjectStore(tmp_path / "a").losses == [Loss("unreadable", str(tmp_path / "none"), why)]
+
+
+def test_alternates_that_go_too_deep(tmp_path: Path) -> None:
+    """The first folder past the limit is named; one that names itself or an earlier one is not."""
+    for number in range(8):
+        alternate(tmp_path / str(number), str(tmp_path / str(number + 1)), str(tmp_path / str(number)))
+    (tmp_path / "8").mkdir()
+    store = ObjectStore(tmp_path / "0")
+    assert [folder.name for folder in store.folders] == list("012345")
+    why = "alternate object folders of one another, over 5 levels"
+    assert store.losses == [Loss("unreadable", str(tmp_path / "6"), why)]
+
+
+def test_loose_object_over_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is no damage: it has a name of its own."""
+    monkeypatch.setattr(store_module, "OBJECT_BYTES_MAX", 100)
+    name = loose(tmp_path, b"blob 200\0" + b"a" * 200)
+    with pytest.raises(TooLargeError, match=name.hex()):
+        ObjectStore(tmp_path).read(name)
 
 
 @pytest.mark.parametrize("ring", [["a"], ["b"]], ids=["itself", "each other"])
