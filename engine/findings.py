@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import (
+    TenantKey,
     finding_id,
     item_id,
     norm_hash,
     object_version_id,
     occurrence_id,
-    secret_hash,
     tenant_id,
 )
 from gossip.engine.redact import preview
@@ -31,14 +31,14 @@ class FindingMaker:
     def __init__(self, detector: Detector, tenant: str, tenant_key: bytes, *, show_secrets: bool = False) -> None:
         self._detector = detector
         self._tenant = tenant_id(tenant.encode())
-        self._key = tenant_key
+        self._key = TenantKey(tenant_key)
         self._show_secrets = show_secrets
 
     def sighting(self, match: Match, version: bytes, object_id: str) -> Sighting:
         """A match as it may leave the worker: hashed and redacted."""
         return Sighting(
             rule=match.rule,
-            secret_hash=secret_hash(self._key, norm_hash(match.secret)),
+            secret_hash=self._key.secret_hash(norm_hash(match.secret)),
             preview=preview(match.secret),
             start=match.start,
             end=match.end,
@@ -55,7 +55,7 @@ class FindingMaker:
     def path_sighting(self, rule: int, path: bytes, object_id: str, pending: tuple[int, ...]) -> Sighting:
         """What a rule without a regex reports: the document itself. Its hash is that of the path."""
         version = object_version_id(path + b"\0" + object_id.encode())
-        hashed = secret_hash(self._key, norm_hash(path))
+        hashed = self._key.secret_hash(norm_hash(path))
         return Sighting(rule, hashed, "", 0, 0, 1, 1, 1, 1, version, object_id, pending)
 
     def finding(self, sighting: Sighting, place: Place, target: str, item: bytes) -> Finding | None:
