@@ -21,6 +21,35 @@ BINARY_SNIFF_BYTES = 8192
 
 PREVIEW_CHARS_MAX = 4
 
+KEY_BYTES_MAX = 4096
+"""Longest item key and bound of a shard's range."""
+
+TOKEN_BYTES_MAX = 16 * 1024
+"""Longest resume token of a connector."""
+
+METADATA_BYTES_MAX = 16 * 1024
+"""A shard's encoded hint and what its connector adds."""
+
+SHARDS_PER_RUN_MAX = 10_000
+"""Shards that a run may be registered with."""
+
+SHARDS_PER_TENANT_MAX = 100_000
+"""Shards of one tenant in a book, those of finished runs included."""
+
+SHARDS_TOTAL_MAX = 1_000_000
+"""Shards of a whole book."""
+
+CHILDREN_PER_SPLIT_MAX = 256
+SPAWNED_PER_SHARD_MAX = 1024
+"""Children and residuals of one shard over its whole life: a flood of splits ends here."""
+
+SHARD_OPS_KEPT = 16
+RUN_OPS_KEPT = 8
+"""Operations whose results are remembered, so that a lost reply can be asked for again."""
+
+FAILURES_BEFORE_PARK = 3
+"""Consecutive failures after which a shard waits for a person."""
+
 
 def overlap_bytes(widest_match_bytes: int) -> int:
     """Bytes of the previous segment that the next one must see again so that no match can be lost or cut."""
