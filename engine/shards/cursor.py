@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from gossip.engine.identity import opaque
+from gossip.engine.identity import opaque, var
 from gossip.engine.limits import KEY_BYTES_MAX, TOKEN_BYTES_MAX
 from gossip.engine.shards.errors import (
     CheckpointMissingKeyError,
@@ -51,6 +51,10 @@ class Cursor:
     def __repr__(self) -> str:
         parts = [opaque(name, part) for name, part in (("key", self.key), ("token", self.token)) if part is not None]
         return f"Cursor({', '.join(parts) or 'initial'})"
+
+    def canonical(self) -> bytes:
+        """For fingerprints of operations: key, then token, each behind a byte that says whether there is one."""
+        return b"".join(b"\0" if part is None else b"\1" + var(part) for part in (self.key, self.token))
 
 
 INITIAL = Cursor()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gossip.engine.identity import opaque
+from gossip.engine.identity import opaque, var
 from gossip.engine.limits import KEY_BYTES_MAX, METADATA_BYTES_MAX
 from gossip.engine.shards.errors import HintInvalidError
 from gossip.engine.shards.keys import (
@@ -143,6 +143,10 @@ class ShardSpec:
             return b""
         hint = self.hint.encode()
         return len(hint).to_bytes(_LENGTH_BYTES, "big") + hint + self.extra
+
+    def canonical(self) -> bytes:
+        """For fingerprints of operations: start, end and metadata, each behind its length."""
+        return var(self.range.start) + var(self.range.end) + var(self.metadata())
 
     def part(self, part: KeyRange) -> ShardSpec:
         """The same work on a part of the range. HintInvalidError if the hint does not allow it."""

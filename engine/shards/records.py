@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 
 from gossip.engine.identity import DERIVED_SHARD_BIT, HASH_BYTES
-from gossip.engine.limits import FAILURES_BEFORE_PARK
+from gossip.engine.limits import FAILURES_BEFORE_PARK, SHARD_OPS_KEPT
 from gossip.engine.shards.cursor import INITIAL, Cursor, CursorSemantics
 from gossip.engine.shards.errors import ClockError, OpIdConflictError
 from gossip.engine.shards.hints import ShardSpec
@@ -186,6 +186,6 @@ def logged(ops: tuple[OpRecord, ...], record: OpRecord, kept: int) -> tuple[OpRe
     return (*ops, record)[-kept:]
 
 
-def with_op(shard: Shard, record: OpRecord, kept: int) -> Shard:
+def with_op(shard: Shard, record: OpRecord) -> Shard:
     """The shard with one more operation in its log."""
-    return replace(shard, ops=logged(shard.ops, record, kept))
+    return replace(shard, ops=logged(shard.ops, record, SHARD_OPS_KEPT))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gossip.engine.identity import SplitKind, derived_shard_id, op_payload, var
-from gossip.engine.limits import SHARD_OPS_KEPT, SPAWNED_PER_SHARD_MAX
+from gossip.engine.identity import SplitKind, derived_shard_id, op_payload
+from gossip.engine.limits import SPAWNED_PER_SHARD_MAX
 from gossip.engine.shards.cursor import INITIAL, Cursor, check_advance
 from gossip.engine.shards.errors import (
     AlreadyLeasedError,
@@ -83,14 +83,12 @@ def checkpoint(shard: Shard, lease: Lease, now: int, op: int, cursor: Cursor) ->
     """Store how far the work got, and forget earlier failures. Raises what `check_advance` does, OpIdConflictError, and
     what `renew` does.
     """
-    payload = op_payload("checkpoint", [_cursor_bytes(cursor)])
+    payload = op_payload("checkpoint", [cursor.canonical()])
     if done := _begin(shard, lease, now, (op, "checkpoint", payload)):
         return done
     _check_lease(shard, lease, now)
     check_advance(shard.cursor, cursor, shard.spec.range)
-    new = with_op(
-        replace(shard, cursor=cursor, failures=0), OpRecord(op, "checkpoint", payload, (), now), SHARD_OPS_KEPT
-    )
+    new = with_op(replace(shard, cursor=cursor, failures=0), OpRecord(op, "checkpoint", payload, (), now))
     return Outcome(new, events=(_event(EventKind.CHECKPOINTED, new, now),))
 
 
@@ -98,14 +96,14 @@ def complete(shard: Shard, lease: Lease, now: int, op: int, cursor: Cursor | Non
     """Nothing of the range is left: done, at a last cursor. None keeps the stored one; an empty shard has none to give.
     Raises what `checkpoint` does.
     """
-    payload = op_payload("complete", [] if cursor is None else [_cursor_bytes(cursor)])
+    payload = op_payload("complete", [] if cursor is None else [cursor.canonical()])
     if done := _begin(shard, lease, now, (op, "complete", payload)):
         return done
     _check_lease(shard, lease, now)
     if cursor is not None:
         check_advance(shard.cursor, cursor, shard.spec.range)
     ended = replace(shard, cursor=cursor or shard.cursor, status=ShardStatus.DONE, hold=None, failures=0)
-    new = with_op(ended, OpRecord(op, "complete", payload, (), now), SHARD_OPS_KEPT)
+    new = with_op(ended, OpRecord(op, "complete", payload, (), now))
     return Outcome(new, events=(_event(EventKind.COMPLETED, new, now),))
 
 
@@ -116,7 +114,7 @@ def park(shard: Shard, lease: Lease, now: int, op: int, reason: ParkReason) -> O
         return done
     _check_lease(shard, lease, now)
     parked = replace(shard, status=ShardStatus.PARKED, park_reason=reason, hold=None)
-    new = with_op(parked, OpRecord(op, "park", payload, (), now), SHARD_OPS_KEPT)
+    new = with_op(parked, OpRecord(op, "park", payload, (), now))
     return Outcome(new, events=(_event(EventKind.PARKED, new, now, reason),))
 
 
@@ -134,7 +132,7 @@ def fail(shard: Shard, lease: Lease, now: int, op: int) -> Outcome:
         reason = ParkReason.TOO_MANY_ERRORS
         new = replace(new, status=ShardStatus.PARKED, park_reason=reason, hold=None)
         events.append(_event(EventKind.PARKED, new, now, reason))
-    new = with_op(new, OpRecord(op, "fail", payload, (), now), SHARD_OPS_KEPT)
+    new = with_op(new, OpRecord(op, "fail", payload, (), now))
     return Outcome(new, events=tuple(events))
 
 
@@ -150,7 +148,7 @@ def unpark(shard: Shard, tenant: bytes, now: int, op: int) -> Outcome:
     if shard.status is not ShardStatus.PARKED:
         raise NotParkedError(f"shard {shard.id} is {shard.status.name.lower()}: only a parked one can be unparked")
     active = replace(shard, status=ShardStatus.ACTIVE, park_reason=None, fence=shard.fence + 1, failures=0)
-    new = with_op(active, OpRecord(op, "unpark", payload, (), now), SHARD_OPS_KEPT)
+    new = with_op(active, OpRecord(op, "unpark", payload, (), now))
     return Outcome(new, events=(_event(EventKind.UNPARKED, new, now, new.fence),))
 
 
@@ -158,7 +156,7 @@ def split_replace(shard: Shard, lease: Lease, now: int, op: int, children: Seque
     """Replace the shard by children that cover it exactly. The first one goes on from the cursor. Raises
     SplitInvalidError, HintInvalidError, OpIdConflictError, and what `renew` does.
     """
-    payload = op_payload("split_replace", [_spec_bytes(child) for child in children])
+    payload = op_payload("split_replace", [child.canonical() for child in children])
     if done := _begin(shard, lease, now, (op, "split_replace", payload)):
         return done
     _check_lease(shard, lease, now)
@@ -167,7 +165,7 @@ def split_replace(shard: Shard, lease: Lease, now: int, op: int, children: Seque
     born = (replace(born[0], cursor=first_cursor(shard.cursor)), *born[1:])
     ids = tuple(child.id for child in born)
     ended = replace(shard, status=ShardStatus.SPLIT, hold=None, spawned=(*shard.spawned, *ids))
-    new = with_op(ended, OpRecord(op, "split_replace", payload, ids, now), SHARD_OPS_KEPT)
+    new = with_op(ended, OpRecord(op, "split_replace", payload, ids, now))
     return Outcome(new, born, (_event(EventKind.SPLIT, new, now, len(ids)), *_births(born, now)), result=ids)
 
 
@@ -175,7 +173,7 @@ def split_residual(shard: Shard, lease: Lease, now: int, op: int, parts: tuple[S
     """Give the upper part of the range to a new shard and go on with the lower one, under the same lease. `parts` are
     what is kept and what is given away. Raises what `split_replace` does.
     """
-    payload = op_payload("split_residual", [_spec_bytes(part) for part in parts])
+    payload = op_payload("split_residual", [part.canonical() for part in parts])
     if done := _begin(shard, lease, now, (op, "split_residual", payload)):
         return done
     # The log may have forgotten it. The ids that it made have not gone, and say who made them.
@@ -186,7 +184,7 @@ def split_residual(shard: Shard, lease: Lease, now: int, op: int, parts: tuple[S
     born = _spawn(shard, op, SplitKind.RESIDUAL, parts[1:])
     ids = (born[0].id,)
     shrunk = replace(shard, spec=parts[0], spawned=(*shard.spawned, *ids))
-    new = with_op(shrunk, OpRecord(op, "split_residual", payload, ids, now), SHARD_OPS_KEPT)
+    new = with_op(shrunk, OpRecord(op, "split_residual", payload, ids, now))
     return Outcome(new, born, (_event(EventKind.SHRUNK, new, now), *_births(born, now)), result=ids)
 
 
@@ -252,14 +250,6 @@ def _spawn(shard: Shard, op: int, kind: SplitKind, specs: Sequence[ShardSpec]) -
         )
         for index, spec in enumerate(specs, start=len(shard.spawned))
     )
-
-
-def _cursor_bytes(cursor: Cursor) -> bytes:
-    return b"".join(b"\0" if part is None else b"\1" + var(part) for part in (cursor.key, cursor.token))
-
-
-def _spec_bytes(spec: ShardSpec) -> bytes:
-    return var(spec.range.start) + var(spec.range.end) + var(spec.metadata())
 
 
 def _event(kind: EventKind, shard: Shard, now: int, detail: int = 0) -> Event:
