@@ -95,9 +95,10 @@ def fold(tenant: bytes, batch: Batch, findings: Container[bytes] = (), occurrenc
     durable already. BatchError, before anything is written, for a row of another tenant, an id that is not that of its
     fields, and a row whose parent is neither in the batch nor durable.
     """
-    foreign = [row for row in (*batch.findings, *batch.observations) if row.tenant != tenant]
+    foreign = sum(row.tenant != tenant for row in batch.findings)
+    foreign += sum(row.tenant != tenant for row in batch.observations)
     if foreign:
-        raise BatchError(f"{len(foreign)} rows of other tenants in a batch of tenant {tenant.hex()}")
+        raise BatchError(f"{foreign} rows of other tenants in a batch of tenant {tenant.hex()}")
     _check_ids("findings", batch.findings)
     _check_ids("occurrences", batch.occurrences)
     _check_ids("observations", batch.observations)
