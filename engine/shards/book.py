@@ -343,7 +343,7 @@ class Book:
         check_change(old, new)
         check_split(old, new, outcome.children)
         if taken := [child.id for child in outcome.children if child.id in entry.shards]:
-            raise InvariantBrokenError(f"shard ids {taken} are taken. Nothing was stored; please report this")
+            raise InvariantBrokenError(f"shard ids {taken} are taken. Nothing was stored: please report this")
         for shard in (new, *outcome.children):
             entry.put(shard)
         if outcome.children:

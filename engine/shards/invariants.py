@@ -133,4 +133,4 @@ def check_run_change(old: Run, new: Run) -> None:
 def _hold(number: int, rules: Mapping[str, bool]) -> None:
     broken = [rule for rule, holds in rules.items() if not holds]
     if broken:
-        raise InvariantBrokenError(f"{number} must have {'; '.join(broken)}. Nothing was stored; please report this")
+        raise InvariantBrokenError(f"{number} must have {'; '.join(broken)}. Nothing was stored: please report this")
