@@ -244,8 +244,8 @@ class Book:
         if entry.run.terminal:
             raise RunTerminalError(f"run {run} is {entry.run.status.name.lower()}")
         cooldown = self._limits.claim_cooldown
-        self._claims = {who: at for who, at in self._claims.items() if now < at + cooldown}
-        if (claimed := self._claims.get((tenant, worker))) is not None:
+        claimed = self._claims.get((tenant, worker))
+        if claimed is not None and now < claimed + cooldown:
             raise ThrottledError(f"worker {worker} claimed at {claimed}, it is {now}", claimed + cooldown)
         for shard in list(entry.active):
             # A claim is for more work: what the worker itself holds is no more available to it than to others.
@@ -256,7 +256,8 @@ class Book:
             except (AlreadyLeasedError, ShardTerminalError):
                 continue
             if cooldown:
-                self._claims[tenant, worker] = now
+                recent = {who: at for who, at in self._claims.items() if now < at + cooldown}
+                self._claims = {**recent, (tenant, worker): now}
             return grant
         raise NoneAvailableError(f"no shard of run {run} is free", entry.capacity(now).deadline)
 
