@@ -85,4 +85,4 @@ def midpoint_cut(span: KeyRange, cursor: Cursor) -> bytes | None:
     half way to nowhere is a guess, which a sample makes better.
     """
     low = span.start if cursor.key is None else key_successor(cursor.key)
-    return None if low is None or not span.end else midpoint(max(low, span.start), span.end)
+    return None if low is None or not span.end else midpoint(low, span.end)

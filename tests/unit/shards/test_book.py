@@ -8,6 +8,7 @@ import pytest
 
 from gossip.engine.shards import book as books
 from gossip.engine.shards import errors
+from gossip.engine.shards import run as runs
 from gossip.engine.shards import shard as transitions
 from gossip.engine.shards.book import Book, BookLimits, Capacity, Grant, Listing, Snapshot, StartCall
 from gossip.engine.shards.cursor import Cursor
@@ -310,6 +311,27 @@ def test_broken_invariant_aborts_before_anything_is_stored(monkeypatch: pytest.M
         with pytest.raises(errors.InvariantBrokenError, match="Nothing was stored"):
             made.split_residual(lease, 11, 1, parts)
         assert made.snapshot() == before
+
+
+def test_broken_run_is_not_stored_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end without a time."""
+    made = book()
+    before = made.snapshot()
+    ended = runs.cancel(made.run(TENANT, RUN), TENANT, 2, 9)
+    broken = replace(ended, run=replace(ended.run, completed_at=None))
+    monkeypatch.setattr(books.runs, "cancel", lambda *_: broken)
+    with pytest.raises(errors.InvariantBrokenError, match="a time of completion"):
+        made.cancel_run(TENANT, RUN, 2, 9)
+    assert made.snapshot() == before
+
+
+def test_unpark_is_replayed_after_the_run_has_ended() -> None:
+    """Who lost the reply is told that it was done."""
+    made = book()
+    parked(made)
+    made.unpark(TENANT, RUN, 0, 11, 5)
+    made.cancel_run(TENANT, RUN, 12, 9)
+    assert made.unpark(TENANT, RUN, 0, 13, 5).replayed
 
 
 def test_taken_id_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,13 @@ def test_cut_leaves_every_piece_something(cuts: list[bytes]) -> None:
         KeyRange(b"a", b"z").cut(cuts)
 
 
+def test_an_empty_cut_is_no_open_end() -> None:
+    """It would make a piece that covers everything."""
+    for span in (EVERYTHING, KeyRange(b"", b"z")):
+        with pytest.raises(RangeInvalidError):
+            span.cut([b""])
+
+
 @pytest.mark.parametrize(
     ("parts", "whole"),
     [

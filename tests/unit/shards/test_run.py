@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gossip.engine.limits import RUN_OPS_KEPT, SHARDS_PER_RUN_MAX
+from gossip.engine.limits import KEY_BYTES_MAX, RUN_OPS_KEPT, SHARDS_PER_RUN_MAX
 from gossip.engine.shards import errors
 from gossip.engine.shards import run as runs
 from gossip.engine.shards.cursor import INITIAL, Cursor, CursorSemantics
@@ -209,6 +209,7 @@ ACTIVE, DONE, SPLIT, PARKED = ShardStatus
         (states((b"a", b"c", DONE, None), (b"d", b"f", PARKED, b"e"), (b"f", b"g", DONE, None)), b"e\0", False),
         (states((b"a", b"z", SPLIT, None), (b"a", b"m", DONE, None), (b"m", b"z", DONE, None)), b"", True),
         (states((b"", b"m", ACTIVE, None)), b"", False),
+        (states((b"a", b"", ACTIVE, b"\xff" * KEY_BYTES_MAX)), b"", True),
     ],
 )
 def test_watermark_is_where_the_first_hole_begins(shards: list[Shard], watermark: bytes, *, covered: bool) -> None:

@@ -118,6 +118,7 @@ def test_first_child_goes_on_from_the_key_alone() -> None:
         ([(b"c", 8), (b"d", 1), (b"e", 1)], b"d"),
         ([(b"c", 0), (b"d", 0), (b"e", 0), (b"f", 0)], b"e"),
         ([(b"c", 0), (b"d", 7)], None),
+        ([(b"a", 5), (b"a", 5), (b"b", 5)], b"b"),
         ([(b"A", 100), (b"c", 5), (b"d", 5), (b"zz", 100)], b"d"),
     ],
 )
