@@ -20,6 +20,7 @@ from gossip.engine.shards.errors import (
     RunConfigMismatchError,
     RunExistsError,
     RunNotFoundError,
+    RunStatusError,
     RunTerminalError,
     ShardLimitError,
     ShardNotFoundError,
@@ -201,6 +202,16 @@ class Book:
         """End a run that is not wanted any more."""
         entry = self._entry(tenant, run)
         return self._store_run(entry, runs.cancel(entry.run, tenant, now, op))
+
+    def forget_run(self, tenant: bytes, run: int) -> None:
+        """Drop an ended run with its shards, so that a book that lives for years does not grow. RunStatusError if it
+        has not ended. Nothing of it is replayed any more: create no other run with its id.
+        """
+        entry = self._entry(tenant, run)
+        if not entry.run.terminal:
+            raise RunStatusError(f"run {run} is {entry.run.status.name.lower()}: end it first")
+        del self._runs[tenant, run]
+        self._counts[tenant] = self._counts.get(tenant, 0) - len(entry.shards)
 
     def progress(self, tenant: bytes, run: int, now: int) -> Progress:
         """How far a run is."""

@@ -244,6 +244,20 @@ def test_shard_limits_stop_a_flood(limits: BookLimits, scope: str) -> None:
         made.register_shards(TENANT, RUN + 1, 1, 1, manifest(b"a", b"b"))
 
 
+def test_ended_run_can_be_forgotten() -> None:
+    """It makes room; one that has not ended cannot."""
+    made = book(limits=BookLimits(shards_max=3))
+    with pytest.raises(errors.RunStatusError, match="end it first"):
+        made.forget_run(TENANT, RUN)
+    made.cancel_run(TENANT, RUN, 2, 2)
+    made.forget_run(TENANT, RUN)
+    assert made.snapshot() == Snapshot((), (), ())
+    with pytest.raises(errors.RunNotFoundError):
+        made.forget_run(TENANT, RUN)
+    made.create_run(TENANT, RUN + 1, CONFIG, 3)
+    assert len(made.register_shards(TENANT, RUN + 1, 3, 1, manifest(b"a", b"c", b"e", b"g")).shards) == 3
+
+
 def test_split_is_atomic_and_replayable() -> None:
     """Parent and children appear together, once."""
     made = book(manifest(b"a", b"z"))
