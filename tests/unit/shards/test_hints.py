@@ -126,6 +126,7 @@ def test_manifest_hint_is_narrowed_on_a_split() -> None:
         KeyRange(manifest_key(3, 4), manifest_key(3, 10)),
         KeyRange(manifest_key(2, 4), manifest_key(2, 5)),
         KeyRange(manifest_key(2, 9), manifest_key(3, 5)),
+        KeyRange(manifest_key(3, 4), manifest_key(4, 5)),
         KeyRange(manifest_key(3, 4), manifest_key(3, 5) + b"\0"),
         KeyRange(manifest_key(3, 4)),
     ],
