@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from gossip.engine.detect.confidence import Evidence, confidence
 from gossip.engine.identity import (
+    TenantKey,
     finding_id,
     item_id,
     norm_hash,
     object_version_id,
     occurrence_id,
-    secret_hash,
     tenant_id,
 )
 from gossip.engine.redact import preview
@@ -32,7 +32,7 @@ class FindingMaker:
     def __init__(self, detector: Detector, tenant: str, tenant_key: bytes, *, show_secrets: bool = False) -> None:
         self._detector = detector
         self._tenant = tenant_id(tenant.encode())
-        self._key = tenant_key
+        self._key = TenantKey(tenant_key)
         self._show_secrets = show_secrets
 
     def sighting(
@@ -68,7 +68,7 @@ class FindingMaker:
         )
 
     def _hash(self, secret: bytes) -> bytes:
-        return secret_hash(self._key, norm_hash(secret))
+        return self._key.secret_hash(norm_hash(secret))
 
     def _part(self, match: Match) -> Part:
         rule = self._detector.rule_set.rules[match.rule]

@@ -1,20 +1,22 @@
-"""The identity spine: domain-separated BLAKE3 ids of items, versions, rules, secrets, findings and occurrences.
+"""The identity spine: domain-separated BLAKE3 ids of items, versions, rules, secrets, findings and occurrences, and the
+64-bit ids by which runs and shards are coordinated.
 
-Every derivation but one runs BLAKE3 in derive-key mode with its tag as the context. `secret_hash` alone is keyed, with
-the tenant's key, and takes its tag as leading data. Variable byte strings carry a u64 little-endian length prefix;
-fixed
-32-byte values go in raw; integers are u64 little-endian. Golden vectors in the tests pin every derivation.
+Derivations run BLAKE3 in derive-key mode with their tag as the context. Those that need the tenant's key run in keyed
+mode and take their tag as leading data: `secret_hash`, and `tenant_key_id`, which no other id depends on. Variable byte
+strings carry a u64 little-endian length prefix; fixed 32-byte values go in raw; integers are u64 little-endian. Golden
+vectors in the tests pin every derivation.
 """
 
 from __future__ import annotations
 
+import hmac
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from blake3 import blake3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 TAG_ITEM = "gossip/item-id/v1"
 TAG_OBJECT_VERSION = "gossip/object-version/v1"
@@ -30,6 +32,13 @@ TAG_TENANT = "gossip/tenant/v1"
 TAG_NORM = "gossip/norm-hash/v1"
 TAG_CACHE = "gossip/cache/v1/program"
 TAG_OPEN_KEY = "gossip/open-tenant-key/v1"
+TAG_KEY_ID = "gossip/tenant-key-id/v1"
+TAG_OBSERVATION = "gossip/observation/v1"
+TAG_TRIAGE_GROUP = "gossip/persistence/v1/triage-group"
+TAG_SPLIT_ID = "gossip/coord/v1/split-id"
+TAG_OP_ID = "gossip/coord/v1/op-id"
+TAG_OP_PAYLOAD = "gossip/coord/v1/op-payload"
+TAG_DISPLAY = "gossip/worker/v1/coordination-telemetry"
 
 TAGS: tuple[str, ...] = tuple(
     sorted(
@@ -48,6 +57,13 @@ TAGS: tuple[str, ...] = tuple(
             TAG_NORM,
             TAG_CACHE,
             TAG_OPEN_KEY,
+            TAG_KEY_ID,
+            TAG_OBSERVATION,
+            TAG_TRIAGE_GROUP,
+            TAG_SPLIT_ID,
+            TAG_OP_ID,
+            TAG_OP_PAYLOAD,
+            TAG_DISPLAY,
         )
     )
 )
@@ -60,6 +76,10 @@ ID_HASH_KEYED_V1 = 1
 POLICY_DERIVATION_VERSION = 1
 POLICY_EVIDENCE_VERSION = 1
 
+DERIVED_SHARD_BIT = 1 << 63
+"""Set in the id of every shard that a split made, and in no other."""
+_DISPLAY_HASH_BYTES = 4
+
 
 class Strength(IntEnum):
     """How far the bytes that name an object version can be trusted to change with its content."""
@@ -68,6 +88,49 @@ class Strength(IntEnum):
     """A content hash: a blob id, an ETag that is one, a digest."""
     WEAK = 1
     """Size and modification time."""
+
+
+class SplitKind(IntEnum):
+    """What a shard that a split made is to its parent."""
+
+    CHILD = 0
+    """One of those that replace it."""
+    RESIDUAL = 1
+    """What it gave away and no longer covers."""
+
+
+class TenantKey:
+    """The 32-byte secret that keys a tenant's hashes. ValueError if it has another size.
+
+    Compared in constant time; it has no order, no hash and no pickle, and its text never shows it. What crosses
+    processes are the raw bytes, in the one place that configures a worker.
+    """
+
+    __slots__ = ("_raw",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != HASH_BYTES:
+            raise ValueError(f"a tenant key has {HASH_BYTES} bytes, not {len(raw)}")
+        self._raw = raw
+
+    def __eq__(self, other: object) -> bool:
+        return hmac.compare_digest(self._raw, other._raw) if isinstance(other, TenantKey) else NotImplemented
+
+    def __repr__(self) -> str:
+        return "TenantKey(...)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a tenant key is not pickled: hand its bytes to the worker that needs them")
+
+    @property
+    def id(self) -> bytes:
+        """Tells keys apart without telling anything of them: see `tenant_key_id`."""
+        return tenant_key_id(self._raw)
+
+    def secret_hash(self, norm: bytes) -> bytes:
+        """`secret_hash` of a NormHash under this key."""
+        return secret_hash(self._raw, norm)
 
 
 def derive(tag: str, *parts: bytes) -> bytes:
@@ -83,6 +146,17 @@ def var(value: bytes) -> bytes:
 def u64(value: int) -> bytes:
     """An unsigned 64-bit integer, little-endian."""
     return value.to_bytes(8, "little")
+
+
+def derive64(tag: str, *parts: bytes) -> int:
+    """The 64-bit form of a derivation: its first eight bytes, little-endian."""
+    return int.from_bytes(derive(tag, *parts)[:8], "little")
+
+
+def opaque(what: str, value: bytes) -> str:
+    """Display form of bytes that came out of a connector: what they are, their length, four bytes of their hash."""
+    shown = derive(TAG_DISPLAY, var(value))[:_DISPLAY_HASH_BYTES].hex()
+    return f"{what} of {len(value)} bytes (#{shown})"
 
 
 def connector_tag(name: str) -> bytes:
@@ -136,6 +210,11 @@ def secret_hash(tenant_key: bytes, norm: bytes) -> bytes:
     return blake3(TAG_SECRET.encode() + norm, key=tenant_key).digest()
 
 
+def tenant_key_id(tenant_key: bytes) -> bytes:
+    """32 bytes that change with the tenant's key and reveal nothing of it: a keyed hash of a constant."""
+    return blake3(TAG_KEY_ID.encode(), key=tenant_key).digest()
+
+
 def tenant_id(name: bytes) -> bytes:
     """Identity of a tenant by name."""
     return derive(TAG_TENANT, var(name))
@@ -163,3 +242,41 @@ def policy_hash(digest: bytes) -> bytes:
     """What decides whether an earlier scan of the same content still counts. No tenant key inside."""
     versions = bytes([POLICY_DERIVATION_VERSION]), bytes([ID_HASH_KEYED_V1]), bytes([POLICY_EVIDENCE_VERSION])
     return derive(TAG_POLICY, *versions, digest)
+
+
+def observation_id(tenant: bytes, policy: bytes, occurrence: bytes) -> bytes:
+    """ObservationId: policy P saw occurrence O. Deterministic, so a sink can drop what it has seen."""
+    return derive(TAG_OBSERVATION, tenant, policy, occurrence)
+
+
+def triage_group(tenant: bytes, item: bytes) -> bytes:
+    """TriageGroupKey: the findings of one item that people judge together."""
+    return derive(TAG_TRIAGE_GROUP, tenant, item)
+
+
+def done_key(tenant: bytes, key_id: bytes, policy: bytes, ovid: bytes) -> bytes:
+    """The done-ledger's key in 128 bytes: a plain concatenation, so that a prefix of it is a range of the ledger.
+
+    No shard inside: the answer must not depend on how the work was cut. `key_id` is `tenant_key_id`: hashes of
+    another key cannot be compared with ours, so rows made with it do not answer.
+    """
+    parts = (tenant, key_id, policy, ovid)
+    if any(len(part) != HASH_BYTES for part in parts):
+        raise ValueError(f"a ledger key is made of {HASH_BYTES}-byte ids, not {[len(part) for part in parts]}")
+    return b"".join(parts)
+
+
+def derived_shard_id(run: int, parent: int, op: int, kind: SplitKind, index: int) -> int:
+    """ShardId of the `index`-th shard spawned by `parent`: a split that is tried again makes the same ids."""
+    parts = (u64(run), u64(parent), u64(op), bytes([kind]), u64(index))
+    return derive64(TAG_SPLIT_ID, *parts) | DERIVED_SHARD_BIT
+
+
+def op_id(run: int, shard: int, name: str, ordinal: int, cursor_key: bytes = b"") -> int:
+    """OpId from what a replay sees again, never from a clock: operation, last cursor key and a count."""
+    return derive64(TAG_OP_ID, u64(run), u64(shard), var(name.encode()), u64(ordinal), var(cursor_key))
+
+
+def op_payload(name: str, args: Sequence[bytes] = ()) -> int:
+    """Fingerprint of an operation's arguments, to tell a retry from another use of its id. Never 0."""
+    return derive64(TAG_OP_PAYLOAD, var(name.encode()), *map(var, args)) or 1

@@ -23,6 +23,35 @@ PREVIEW_CHARS_MAX = 4
 
 WINDOW_RADIUS_BYTES = KEYWORD_RADIUS_BYTES
 """What of the text around a match a rule's window gates look at, on each side."""
+KEY_BYTES_MAX = 4096
+"""Longest item key and bound of a shard's range."""
+
+TOKEN_BYTES_MAX = 16 * 1024
+"""Longest resume token of a connector."""
+
+METADATA_BYTES_MAX = 16 * 1024
+"""A shard's encoded hint and what its connector adds."""
+
+SHARDS_PER_RUN_MAX = 10_000
+"""Shards that a run may be registered with."""
+
+SHARDS_PER_TENANT_MAX = 100_000
+"""Shards of one tenant in a book, those of finished runs included."""
+
+SHARDS_TOTAL_MAX = 1_000_000
+"""Shards of a whole book."""
+
+CHILDREN_PER_SPLIT_MAX = 256
+SPAWNED_PER_SHARD_MAX = 1024
+"""Children and residuals of one shard over its whole life: a flood of splits ends here."""
+
+SHARD_OPS_KEPT = 16
+RUN_OPS_KEPT = 8
+"""Operations whose results are remembered, so that a lost reply can be asked for again."""
+
+FAILURES_BEFORE_PARK = 3
+"""Consecutive failures after which a shard waits for a person."""
+
 
 EVIDENCE_RADIUS_BYTES = 32
 """A keyword this near to a match is evidence for it (spec: keyword evidence radius)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ class ScanConfig:
     """Everything that decides the findings of a scan. Can be pickled."""
 
     targets: tuple[Target, ...]
-    tenant_key: bytes
-    """32 bytes that key the secret hashes."""
+    tenant_key: bytes = field(repr=False)
+    """32 bytes that key the secret hashes. Never shown."""
     tenant: str = "default"
     rules_path: str | None = None
     """A rule file; None: the built-in rules."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from blake3 import blake3
 
 from gossip.engine import identity
-from gossip.engine.identity import Strength
+from gossip.engine.identity import SplitKind, Strength, TenantKey
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN: dict[str, str] = json.loads((ROOT / "tests" / "golden" / "identity.json").read_text("ascii"))
@@ -33,6 +34,16 @@ def context(tag: str, *parts: bytes) -> bytes:
 def sized(value: bytes) -> bytes:
     """A u64 little-endian length, then the bytes."""
     return bytes(len(value) >> shift & 0xFF for shift in range(0, 64, 8)) + value
+
+
+def little(value: int) -> bytes:
+    """Eight bytes, little-endian."""
+    return bytes(value >> shift & 0xFF for shift in range(0, 64, 8))
+
+
+def marked(eight: bytes) -> bytes:
+    """Eight little-endian bytes with the highest bit of the number set."""
+    return eight[:7] + bytes([eight[7] | 0x80])
 
 
 INSTANCE = b"example.org/team/app"
@@ -81,6 +92,38 @@ VECTORS: dict[str, Vector] = {
         identity.rules_digest([fixed(9), fixed(8)]),
         context("gossip/rules-digest/v1", fixed(8), fixed(9)),
     ),
+    "tenant_key_id": (
+        identity.tenant_key_id(fixed(3)),
+        blake3(b"gossip/tenant-key-id/v1", key=fixed(3)).digest(),
+    ),
+    "observation_id": (
+        identity.observation_id(fixed(1), fixed(2), fixed(3)),
+        context("gossip/observation/v1", fixed(1) + fixed(2) + fixed(3)),
+    ),
+    "triage_group": (
+        identity.triage_group(fixed(1), fixed(2)),
+        context("gossip/persistence/v1/triage-group", fixed(1) + fixed(2)),
+    ),
+    "done_key": (
+        identity.done_key(fixed(1), fixed(2), fixed(3), fixed(4)),
+        fixed(1) + fixed(2) + fixed(3) + fixed(4),
+    ),
+    "derived_shard_id_child": (
+        little(identity.derived_shard_id(7, 8, 9, SplitKind.CHILD, 2)),
+        marked(context("gossip/coord/v1/split-id", little(7), little(8), little(9), b"\0", little(2))[:8]),
+    ),
+    "derived_shard_id_residual": (
+        little(identity.derived_shard_id(7, 8, 9, SplitKind.RESIDUAL, 2)),
+        marked(context("gossip/coord/v1/split-id", little(7), little(8), little(9), b"\1", little(2))[:8]),
+    ),
+    "op_id": (
+        little(identity.op_id(7, 8, "checkpoint", 3, b"k/1")),
+        context("gossip/coord/v1/op-id", little(7), little(8), sized(b"checkpoint"), little(3), sized(b"k/1"))[:8],
+    ),
+    "op_payload": (
+        little(identity.op_payload("park", [b"\4", b"x"])),
+        context("gossip/coord/v1/op-payload", sized(b"park"), sized(b"\4"), sized(b"x"))[:8],
+    ),
     "policy_hash": (identity.policy_hash(fixed(10)), context("gossip/policy-hash/v2", b"\1\1\1", fixed(10))),
 }
 
@@ -96,8 +139,8 @@ def test_every_derivation_has_a_vector() -> None:
     """A derivation that is added to the module is pinned, or this fails."""
     functions = inspect.getmembers(identity, inspect.isfunction)
     own = {name for name, function in functions if function.__module__ == identity.__name__}
-    plumbing = {"derive", "var", "u64"}
-    assert own - plumbing == {re.sub("_(strong|weak)$", "", name) for name in GOLDEN}
+    plumbing = {"derive", "derive64", "var", "u64", "opaque"}
+    assert own - plumbing == {re.sub("_(strong|weak|child|residual)$", "", name) for name in GOLDEN}
     assert set(VECTORS) == set(GOLDEN)
 
 
@@ -148,6 +191,9 @@ def variants() -> list[tuple[str, Callable[..., bytes], tuple[object, ...], list
         (identity.occurrence_id, (a, b, 1, 2), (other, other, 3, 4)),
         (identity.rules_digest, ([a, b],), ([a, c],)),
         (identity.policy_hash, (a,), (b,)),
+        (identity.tenant_key_id, (a,), (b,)),
+        (identity.observation_id, (a, b, c), (other, other, other)),
+        (identity.triage_group, (a, b), (other, other)),
     ]
     return [
         (make.__name__, make, base, [(*base[:i], changed[i], *base[i + 1 :]) for i in range(len(base))])
@@ -222,3 +268,108 @@ def test_tenant_key_is_32_bytes(size: int) -> None:
     """A key of another size is refused."""
     with pytest.raises(ValueError, match="32"):
         identity.secret_hash(b"k" * size, fixed(1))
+
+
+def variants64() -> list[tuple[Callable[..., int], tuple[object, ...], tuple[object, ...]]]:
+    """(derivation of a 64-bit id, base arguments, other arguments)."""
+    return [
+        (identity.derived_shard_id, (1, 2, 3, SplitKind.CHILD, 0), (9, 8, 7, SplitKind.RESIDUAL, 1)),
+        (identity.op_id, (1, 2, "park", 0, b""), (9, 8, "renew", 1, b"k")),
+        (identity.op_payload, ("park", [b"a"]), ("renew", [b"b"])),
+    ]
+
+
+@pytest.mark.parametrize("case", variants64(), ids=lambda case: case[0].__name__)
+def test_every_field_of_a_64_bit_id_counts(
+    case: tuple[Callable[..., int], tuple[object, ...], tuple[object, ...]],
+) -> None:
+    """Each field changes the id, each differently; ids fit 64 bits and are never 0."""
+    make, base, changed = case
+    results = [make(*base), *(make(*base[:i], changed[i], *base[i + 1 :]) for i in range(len(base)))]
+    assert len(set(results)) == len(results)
+    assert make(*base) == results[0]
+    assert all(0 < result < 1 << 64 for result in results)
+
+
+def test_only_split_ids_are_always_marked() -> None:
+    """Bit 63 is what tells a derived shard."""
+    ids = [identity.derived_shard_id(run, 2, 3, SplitKind.CHILD, 0) for run in range(100)]
+    assert all(number & identity.DERIVED_SHARD_BIT for number in ids)
+    assert len(set(ids)) == 100
+
+
+def test_a_payload_is_never_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 would read as `no payload`."""
+    monkeypatch.setattr(identity, "derive64", lambda *_: 0)
+    assert identity.op_payload("park") == 1
+
+
+def test_moved_boundaries_of_arguments_change_a_payload() -> None:
+    """Arguments are encoded one by one."""
+    assert identity.op_payload("x", [b"ab", b"c"]) != identity.op_payload("x", [b"a", b"bc"])
+    assert identity.op_payload("x", [b""]) != identity.op_payload("x")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_done_key_has_a_fixed_width(place: int) -> None:
+    """An id of another width would shift the ones behind it."""
+    parts = [fixed(1)] * 4
+    parts[place] = b"short"
+    with pytest.raises(ValueError, match="32-byte"):
+        identity.done_key(*parts)
+
+
+def test_secrets_and_keys_are_redacted_in_any_text() -> None:
+    """Neither text nor format nor pickle nor error shows a byte of the key."""
+    raw = b"0123456789abcdefghijklmnopqrstuv"
+    key = TenantKey(raw)
+    assert {repr(key), str(key), f"{key}", f"{key!r:>3}"} == {"TenantKey(...)"}
+    with pytest.raises(TypeError) as pickled:
+        pickle.dumps(key)
+    with pytest.raises(ValueError, match="32 bytes") as wrong:
+        TenantKey(raw[:-1])
+    assert not any(raw[i : i + 4].decode() in str(err.value) for err in (pickled, wrong) for i in range(28))
+
+
+def test_tenant_key_is_only_compared() -> None:
+    """Equal by value, never ordered, never a key of a table."""
+    key = TenantKey(fixed(3))
+    assert key == TenantKey(fixed(3))
+    assert key != TenantKey(fixed(4))
+    assert key != fixed(3)
+    with pytest.raises(TypeError):
+        hash(key)
+    with pytest.raises(TypeError):
+        sorted([key, TenantKey(fixed(4))])
+
+
+def test_same_secret_under_two_keys_cannot_be_linked() -> None:
+    """Every id that depends on the secret differs, and so does what tells the keys apart; the policy does not."""
+    ours, theirs = TenantKey(fixed(3)), TenantKey(fixed(4))
+    norm = identity.norm_hash(b"hunter2")
+    hashes = [key.secret_hash(norm) for key in (ours, theirs)]
+    findings = [identity.finding_id(fixed(1), fixed(2), fixed(5), hashed) for hashed in hashes]
+    occurrences = [identity.occurrence_id(found, fixed(6), 0, 7) for found in findings]
+    assert [len(set(pair)) for pair in (hashes, findings, occurrences, [ours.id, theirs.id])] == [2, 2, 2, 2]
+    assert ours.secret_hash(norm) == identity.secret_hash(fixed(3), norm)
+
+
+def test_bytes_of_a_connector_are_shown_as_length_and_hash() -> None:
+    """The same bytes look the same; none of them is there."""
+    shown = identity.opaque("key", b"secret/path")
+    digest = context("gossip/worker/v1/coordination-telemetry", sized(b"secret/path"))
+    assert shown == f"key of 11 bytes (#{digest[:4].hex()})"
+
+
+def test_whole_chain_is_deterministic_and_sensitive_to_its_root() -> None:
+    """From locator and secret to observation: equal inputs, equal ids; one other byte at the root changes the end."""
+
+    def chain(locator: bytes, secret: bytes) -> bytes:
+        item = identity.item_id("fslocal", b"host", locator)
+        hashed = TenantKey(fixed(3)).secret_hash(identity.norm_hash(secret))
+        finding = identity.finding_id(identity.tenant_id(b"acme"), item, fixed(8), hashed)
+        occurrence = identity.occurrence_id(finding, identity.object_version_id(BLOB), 3, 9)
+        return identity.observation_id(identity.tenant_id(b"acme"), identity.policy_hash(fixed(9)), occurrence)
+
+    assert chain(b"a", b"s") == chain(b"a", b"s")
+    assert len({chain(b"a", b"s"), chain(b"b", b"s"), chain(b"a", b"t")}) == 3
