@@ -20,6 +20,8 @@ from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES, RUNS, TABLES, arrow_schema
 
 _LENGTH = re.compile(r"\((\d{1,18})\)\Z")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+"""User name and password of a URL: the one secret that a target's name is likely to hold."""
 _EVENT_FIELDS = frozenset(f.name for f in fields(Event)) - {"kind"}
 _FINDING_COLUMNS = tuple(name for name in FINDING_FIELDS if name != "target")
 
@@ -58,7 +60,7 @@ def occurrence_columns(units: Iterable[Accepted], stamp: Stamp) -> Columns:
     owners: list[UnitRecord] = []
     items: list[Finding | Event] = []
     for unit in units:
-        new = [*unit.findings, *unit.events]
+        new: list[Finding | Event] = [*unit.findings, *unit.events]
         items.extend(new)
         owners.extend([unit.record] * len(new))
     columns = _lane_columns(owners, stamp)
@@ -83,7 +85,7 @@ def ledger_columns(units: Sequence[Accepted], stamp: Stamp) -> Columns:
         columns[name] = [getattr(record, name) for record in records]
     columns["status"] = [unit.status.label for unit in units]
     columns["code"] = [record.code or None for record in records]
-    columns["detail"] = [record.detail[:DETAIL_CHARS_MAX] or None for record in records]
+    columns["detail"] = [_CREDENTIALS.sub("", record.detail[:DETAIL_CHARS_MAX]) or None for record in records]
     columns["attempts"] = [unit.attempts for unit in units]
     columns["findings"] = [unit.total for unit in units]
     columns["rules_digest"] = [stamp.context.rules_digest] * len(records)
@@ -107,7 +109,7 @@ def run_columns(run: RunRecord, summary: Summary) -> Columns:
         "rules_digest": run.rules_digest,
         "rules": summary.rules,
         "rule_fingerprints": sorted(f"{rule}={fingerprint}" for rule, fingerprint in run.rule_fingerprints),
-        "targets": summary.targets,
+        "targets": [_CREDENTIALS.sub("", target) for target in summary.targets],
         "units": summary.units,
         "documents": summary.documents,
         "bytes": summary.bytes,
@@ -150,11 +152,11 @@ def counts_text(counts: Counter[str]) -> str:
 
 def loss_names(losses: Iterable[Loss]) -> list[str]:
     """The first LOSS_NAMES_MAX losses, for people."""
-    named = []
+    named: list[str] = []
     for loss in losses:
         if len(named) == LOSS_NAMES_MAX:
             break
-        named.append(f"{loss.kind}: {loss.where}" + (f": {loss.detail}" if loss.detail else ""))
+        named.append(_CREDENTIALS.sub("", ": ".join(part for part in (loss.kind, loss.where, loss.detail) if part)))
     return named
 
 
@@ -169,7 +171,7 @@ def _lane_columns(owners: Sequence[UnitRecord], stamp: Stamp) -> Columns:
         "run_id": [context.run_id] * count,
         "policy_hash": [context.policy_hash] * count,
         "unit_id": [owner.unit_id for owner in owners],
-        "target": [owner.target for owner in owners],
+        "target": [_CREDENTIALS.sub("", owner.target) for owner in owners],
         "target_id": [owner.target_id for owner in owners],
     }
 

@@ -55,7 +55,9 @@ _LANE = (
 OCCURRENCES_COLUMNS: tuple[Column, ...] = (
     Column("kind", "string", "`found`, or an event: `retracted`, `restored`, `present`, `absent`.", True),
     *_LANE,
-    Column("seen_at", "timestamp", "When the lane took the row in: for `found`, first seen. Clock of the worker.", True),
+    Column(
+        "seen_at", "timestamp", "When the lane took the row in: for `found`, first seen. Clock of the worker.", True
+    ),
     Column("finding_id", "string", "The secret under its rule in its target: 64 hex digits. Null for rule events."),
     Column("occurrence_id", "string", "This place of the secret: 64 hex digits. Null for rule events."),
     Column("rule_id", "string", "Rule that matched; of a rule event, the rule it is about."),
@@ -74,7 +76,11 @@ OCCURRENCES_COLUMNS: tuple[Column, ...] = (
     Column("end_line", "int64", "Line of the last byte."),
     Column("end_column", "int64", "Byte column after the last byte."),
     Column("object_id", "string", "Git blob id in hex; empty where there is none."),
-    Column("commit", "string", "`found`: first commit with the blob at the path. `present`, `absent`: the commit that shows it."),
+    Column(
+        "commit",
+        "string",
+        "`found`: first commit with the blob at the path. `present`, `absent`: the commit that shows it.",
+    ),
     Column("author", "string", "Author of `commit`."),
     Column("email", "string", "The author's address."),
     Column("date", "string", "Author date of `commit`, ISO 8601 with offset."),
@@ -88,7 +94,12 @@ LEDGER_COLUMNS: tuple[Column, ...] = (
     *_LANE,
     Column("kind", "string", "What the unit is; from its source: `files`, `pack`, `walk`, ...", True),
     Column("version", "string", "Object version or range that the unit covers; from its source.", True),
-    Column("status", "string", "`failed_retryable`, `failed_permanent`, `skipped`, `scanned_clean`, `scanned_with_findings`.", True),
+    Column(
+        "status",
+        "string",
+        "`failed_retryable`, `failed_permanent`, `skipped`, `scanned_clean`, `scanned_with_findings`.",
+        True,
+    ),
     Column("code", "string", "Why it was not scanned in full: a stable code. Null where it was."),
     Column("detail", "string", "The same in a few words. Never document bytes."),
     Column("attempts", "int64", "Which attempt at the unit this row is, from 1.", True),
