@@ -40,6 +40,7 @@ class Answer:
     """What a query gives, read as it is asked for: by `rows` or by `arrow`, once."""
 
     columns: tuple[str, ...]
+    _relation: duckdb.DuckDBPyRelation
     _connection: duckdb.DuckDBPyConnection
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -54,7 +55,7 @@ class Answer:
 
         reader: Any = None
         with _Explained():
-            reader = self._connection.to_arrow_reader(ROWS_PER_BATCH)
+            reader = self._relation.to_arrow_reader(ROWS_PER_BATCH)
         empty = True
         while True:
             with _Explained():
@@ -81,12 +82,12 @@ def query(place: Location, sql: str, parameters: Mapping[str, Any] | None = None
     try:
         with _Explained():
             _only_reads(connection, sql)
-            connection.execute(sql, dict(parameters or {}))
-            columns = tuple(column[0] for column in connection.description or ())
+            relation = connection.sql(sql, params=dict(parameters) if parameters else None)
+            columns = tuple(relation.columns)
     except BaseException:
         connection.close()
         raise
-    return Answer(columns, connection)
+    return Answer(columns, relation, connection)
 
 
 def connect(place: Location) -> duckdb.DuckDBPyConnection:
