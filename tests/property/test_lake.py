@@ -114,7 +114,7 @@ def test_statuses_are_a_lattice(a: Status, b: Status, c: Status) -> None:
     """The join is the maximum: idempotent, commutative, associative, and it never loses a scan."""
     assert max(a, a) is a
     assert max(a, b) is max(b, a)
-    assert max(max(a, b), c) is max(a, max(b, c))
+    assert max(a, b, c) is max(c, a, b)
     assert STATUS_OF_LABEL[a.label] is a
     assert status_of("scanned", int(a)) is Status.SCANNED_WITH_FINDINGS
     assert max(Status.SKIPPED, Status.FAILED_PERMANENT, Status.FAILED_RETRYABLE) < Status.SCANNED_CLEAN

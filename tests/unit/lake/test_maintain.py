@@ -8,10 +8,17 @@ import pytest
 from gossip.connectors.lake import maintain
 from gossip.connectors.lake.maintain import Compacted, compact, needs_compaction, vacuum, verify
 from gossip.connectors.lake.runs import write_run
-from gossip.connectors.lake.storage import LakeMissingError, Location, NewerFormatError, find_location, location
+from gossip.connectors.lake.storage import (
+    LakeMissingError,
+    Location,
+    NewerFormatError,
+    classed,
+    find_location,
+    location,
+)
 from gossip.connectors.lake.table import LakeTable
 from gossip.connectors.lake.views import query
-from gossip.schemas.errors import GossipError, MisuseError, PermanentError
+from gossip.schemas.errors import GossipError, MisuseError, PermanentError, RetryableError
 from gossip.schemas.ledger import LaneContext, RunRecord, Status
 from gossip.schemas.rows import Accepted, Columns, Stamp, arrow_table, ledger_columns, occurrence_columns
 from gossip.schemas.summary import Summary
@@ -112,7 +119,7 @@ BROKEN: list[tuple[str, list[tuple[str, dict[str, object]]], dict[str, tuple[str
     (
         "gap",
         [(OCCURRENCES, {"seq": 13}), (LEDGER, {"seq": 13})],
-        {"seq-gap": ("lane-00",), "seq-unlogged": ("ledger:lane-00", "occurrences:lane-00")},
+        {"seq-gap": ("lane-00",), "seq-unlogged": ("occurrences:lane-00", "ledger:lane-00")},
     ),
     ("status", [(OCCURRENCES, {}), (LEDGER, {"status": "odd"})], {"status-shape": ("unit-911",)}),
     (
@@ -253,6 +260,35 @@ def test_missing_and_broken_files(place: Location) -> None:
         lane(place)
     with pytest.raises(GossipError, match="gone"):
         list(query(place, "SELECT max(version) FROM ledger").rows())
+
+
+def test_denied_is_not_missing(place: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake that may not be read is no missing lake."""
+
+    def denied(_path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", denied)
+    with pytest.raises(MisuseError, match="permission denied, cannot read it"):
+        LakeTable.open(place, LEDGER)
+
+
+@pytest.mark.parametrize(
+    ("err", "kind"),
+    [
+        (OSError("Generic S3 error: error sending request"), RetryableError),
+        (PermissionError(13, "Permission denied"), MisuseError),
+        (Exception("\x1b[31mAccess Denied\x1b[0m"), MisuseError),
+        (Exception("Generic error: No space left on device"), RetryableError),
+        (Exception("https://me:pw@host/x: invalid checkpoint"), PermanentError),
+    ],
+)
+def test_errors_are_classed(err: Exception, kind: type[GossipError]) -> None:
+    """What a library says decides only whether to try again; colours and credentials go."""
+    found = classed(err, "read it", "table ledger")
+    assert type(found) is kind
+    assert "\x1b" not in str(found)
+    assert "pw" not in str(found)
 
 
 def test_columns_are_documented() -> None:
