@@ -23,6 +23,7 @@ LAKE_FOLDER = "lake"
 _REASON_CHARS_MAX = 300
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _DENIED = re.compile(r"permission denied|access ?denied|forbidden|unauthorized|status 40[13]", re.IGNORECASE)
+_ABSENT = re.compile(r"404 Not Found|NoSuchBucket|bucket does not exist", re.IGNORECASE)
 _PASSING = re.compile(
     r"time(?:d )?out|connect|no space left|quota|too many|slow ?down|generic \w+ error|error sending|resource busy",
     re.IGNORECASE,
@@ -115,17 +116,21 @@ def without_credentials(text: str) -> str:
 
 def reason(err: BaseException) -> str:
     """Why a library failed, as one short line without colours and credentials."""
+    return _said(err)[:_REASON_CHARS_MAX] or type(err).__name__
+
+
+def _said(err: BaseException) -> str:
+    """All of it: what matters may come last."""
     text = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
-    line = " ".join(_ANSI.sub("", text).split())
-    return without_credentials(line)[:_REASON_CHARS_MAX] or type(err).__name__
+    return without_credentials(" ".join(_ANSI.sub("", text).split()))
 
 
 def classed(err: Exception, doing: str, where: str) -> GossipError:
     """The error of ours that tells a caller what to do about a library's."""
     why = reason(err)
-    if isinstance(err, PermissionError) or _DENIED.search(why):
+    if isinstance(err, PermissionError) or _DENIED.search(_said(err)):
         return MisuseError(f"{where}: permission denied, cannot {doing}; check who owns it and which keys are used")
-    if isinstance(err, OSError) or _PASSING.search(why):
+    if isinstance(err, OSError) or _PASSING.search(_said(err)):
         return RetryableError(f"{where}: cannot {doing}: {why}; try again")
     return PermanentError(f"{where}: cannot {doing}: {why}")
 
@@ -141,12 +146,14 @@ def guarded(doing: str, where: str) -> Iterator[None]:
     except CommitFailedError:
         raise
     except TableNotFoundError as err:
-        if _DENIED.search(reason(err)):
+        if _DENIED.search(_said(err)):
             raise classed(err, doing, where) from err
         raise LakeMissingError(f"{where}: no lake there; `gossip scan --state DIR` makes one") from err
     except DeltaProtocolError as err:
         raise NewerFormatError(f"{where}: its Delta format is not supported ({reason(err)}); upgrade Gossip") from err
     except (DeltaError, OSError, pa.ArrowException) as err:
+        if _ABSENT.search(_said(err)):
+            raise LakeMissingError(f"{where}: no lake there, and no such bucket; check the name") from err
         raise classed(err, doing, where) from err
 
 
