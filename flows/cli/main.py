@@ -17,6 +17,8 @@ from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
 
 COMMANDS = MappingProxyType(
     {
+        "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),
+        "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
         "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
     }
