@@ -6,7 +6,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from gossip.engine.decode.archives.budget import Budget, Fault
 from gossip.engine.decode.archives.source import Source
@@ -20,11 +20,19 @@ FINE_OUTPUT_BYTES = 32 * 1024
 class Decoder(Protocol):
     """The interface of bz2.BZ2Decompressor and lzma.LZMADecompressor."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream was read."""
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+    @property
+    def needs_input(self) -> bool:
+        """Whether `decompress` can give no more without more input."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """Input behind the end."""
+
+    def decompress(self, data: bytes, /, max_length: int = -1) -> bytes:
         """At most `max_length` bytes of output; input that is not needed for them is kept."""
 
 
@@ -46,7 +54,7 @@ class Inflate:
         """Input behind the end."""
         return self._zlib.unused_data
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+    def decompress(self, data: bytes, /, max_length: int = -1) -> bytes:
         """See Decoder. Raises zlib.error at the call after the one that met the damage."""
         if self._error is not None:
             raise self._error
@@ -71,18 +79,6 @@ def _salvage(decoder: Any, data: bytes) -> bytes:
     except zlib.error:
         pass
     return b"".join(parts)
-
-
-class Unchanged:
-    """Stored bytes as a Decoder."""
-
-    eof = False
-    needs_input = True
-    unused_data = b""
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """The data itself."""
-        return data
 
 
 def bounded_lzma(budget: Budget, form: int, filters: list[dict[str, Any]] | None = None) -> Decoder:
@@ -122,7 +118,7 @@ def run(decoder: Decoder, read: Callable[[int], bytes], size: int | None = None)
 
     Raises Fault where the input is damaged or ends early. What follows the end is in `decoder.unused_data`.
     """
-    coarse = isinstance(decoder, (Inflate, Unchanged))
+    coarse = isinstance(decoder, Inflate)
     limit = OUTPUT_BYTES if coarse else FINE_OUTPUT_BYTES
     left = size
     while not decoder.eof and left != 0:
@@ -172,7 +168,7 @@ def unzstd(budget: Budget, read: Callable[[int], bytes]) -> Iterator[bytes]:
     reads = _Reads(read)
     window = 1 << (budget.window().bit_length() - 1)
     decoder = zstandard.ZstdDecompressor(max_window_size=window)
-    reader = decoder.stream_reader(reads, read_size=INPUT_BYTES, read_across_frames=True)
+    reader = decoder.stream_reader(cast("BinaryIO", reads), read_size=INPUT_BYTES, read_across_frames=True)
     while True:
         try:
             out = reader.read(FINE_OUTPUT_BYTES)
@@ -187,8 +183,3 @@ def unzstd(budget: Budget, read: Callable[[int], bytes]) -> Iterator[bytes]:
         if not out:
             return
         yield out
-
-
-def source_reader(source: Source) -> Callable[[int], bytes]:
-    """`read` of a source for `run`."""
-    return source.some

@@ -89,9 +89,9 @@ class _Feed:
             self._fail(fault)
             raise
         self.given += len(chunk)
-        fault = self._layer.charge(len(chunk)) or self._over()
-        if fault is not None:
-            self._fail(fault)
+        passed = self._layer.charge(len(chunk)) or self._over()
+        if passed is not None:
+            self._fail(passed)
         return chunk
 
     def _over(self) -> Fault | None:

@@ -34,6 +34,13 @@ _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _COMPRESS = re.compile(rb"\x1f\x9d[\x80\x89-\x90]")
 _LZMA = re.compile(rb"[\x00-\xe0]\x00\x00..(?:\xff{8}|.{5}\x00\x00\x00)", re.DOTALL)
+_PATTERNS = {
+    0x42: (_BZIP2, "bzip2"),
+    0x30: (_CPIO, "cpio"),
+    0x1F: (_COMPRESS, "compress"),
+    **{byte: (_SKIPPABLE, "zstd") for byte in range(0x50, 0x60)},
+}
+_OCTAL = frozenset(bytes((digit,)) for digit in b" 01234567")
 _PREPENDED = re.compile(rb"MZ|\x7fELF|#!|Cr24")
 _PREPENDED_NAMES = (".exe", ".zip", ".jar", ".war", ".pyz", ".pex", ".par", ".crx", ".run", ".sfx", ".xpi")
 
@@ -51,22 +58,13 @@ def archive_kind(name: str, head: bytes) -> str | None:
         for magic, kind in _MAGICS:
             if head.startswith(magic):
                 return kind
-    if head[257:262] == b"ustar" or (len(head) >= 512 and head[511] == 0 and head[124:125] in _OCTAL):
-        if checksum_holds(head[:512]):
-            return "tar"
-    if first == 0x42:
-        return "bzip2" if _BZIP2.match(head) else None
-    if first == 0x30:
-        return "cpio" if _CPIO.match(head) else None
-    if first == 0x1F:
-        return "compress" if _COMPRESS.match(head) else None
-    if 0x50 <= first <= 0x5F and _SKIPPABLE.match(head):
-        return "zstd"
+    maybe_tar = head[257:262] == b"ustar" or (len(head) >= 512 and head[511] == 0 and head[124:125] in _OCTAL)
+    if maybe_tar and checksum_holds(head[:512]):
+        return "tar"
+    if (pattern := _PATTERNS.get(first)) is not None:
+        return pattern[1] if pattern[0].match(head) else None
     if _PREPENDED.match(head) and name.lower().endswith(_PREPENDED_NAMES):
         return "zip-behind"
     if name.endswith(".lzma") and _LZMA.match(head):
         return "lzma"
     return None
-
-
-_OCTAL = frozenset(bytes((digit,)) for digit in b" 01234567")

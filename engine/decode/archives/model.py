@@ -16,8 +16,8 @@ class Member:
     """A file inside the root that is no archive itself, or one that could not be opened as an archive."""
 
     path: tuple[str, ...]
-    """One name per nesting level, as stored, undecodable bytes as `\\xNN`. A compressed tar or cpio is one level. Empty:
-    the root itself, given raw because it could not be read as the archive that it seemed to be."""
+    """One name per nesting level, as stored, undecodable bytes as `\\xNN`. A compressed tar or cpio is one level.
+    Empty: the root itself, given raw because it could not be read as the archive that it seemed to be."""
     chunks: Iterator[bytes]
     """Content in pieces of at most 1 MiB. Read it before asking for the next member; an error in it ends the iterator
     and comes as a Problem after the member."""
@@ -62,7 +62,7 @@ class ArchiveLimits:
     """Archives that need random access and come as a stream are held in memory, all levels together up to this. Beyond,
     a zip is read forward, a 7z is given raw."""
     window_bytes_max: int = 128 << 20
-    """Memory of one xz, lzma, zstd or ppmd decoder; halved for each further one that is open at the same time."""
+    """Memory of one xz, lzma or zstd decoder; halved for each further one that is open at the same time."""
     seconds_max: float = 300.0
     """From the first member asked for, including the consumer's own time between members."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from gossip.engine.decode.archives import codecs
@@ -213,8 +213,6 @@ def _decode(layer: Layer, coder: Coder, size: int, chunks: Iterator[bytes]) -> I
         import bcj
 
         return _branch(getattr(bcj, _FILTERS[method])(size), chunks)
-    if method == b"\x03\x04\x01":
-        return _ppmd(layer, properties, size, read)
     raise Fault("unsupported", f"compression method {method.hex()}")
 
 
@@ -244,31 +242,3 @@ def _branch(decoder: Any, chunks: Iterator[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         yield decoder.decode(chunk)
     yield decoder.decode(b"")
-
-
-def _ppmd(layer: Layer, properties: bytes, size: int, read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """PPMd variant H."""
-    if len(properties) < 5:
-        raise Fault("damaged", "header")
-    order, memory = properties[0], int.from_bytes(properties[1:5], "little")
-    if not 2 <= order <= 64 or memory < 2048:
-        raise Fault("damaged", "header")
-    if memory > layer.budget.window():
-        raise Fault("too-large", f"needs a window of {memory} bytes")
-    return _windowed(layer, _ppmd_output(order, memory, size, read))
-
-
-def _ppmd_output(order: int, memory: int, size: int, read: Callable[[int], bytes]) -> Iterator[bytes]:
-    import pyppmd
-
-    decoder = pyppmd.Ppmd7Decoder(order, memory)
-    while size:
-        data = read(codecs.INPUT_BYTES) if decoder.needs_input else b""
-        try:
-            out = decoder.decode(data or b"\0", min(size, codecs.FINE_OUTPUT_BYTES))
-        except Exception as error:  # whatever the library makes of damage
-            raise Fault("damaged", "compressed data") from error
-        if not out and not data:
-            raise Fault("damaged", "ends early")
-        size -= len(out)
-        yield out

@@ -56,7 +56,7 @@ def read_tar(source: Source, name: str, layer: Layer) -> Iterator[Entry | Troubl
         if kind in {b"L", b"x", b"X"}:
             _extend(source, layer, header, coming)
             continue
-        if kind == b"K" or kind == b"g":
+        if kind in {b"K", b"g"}:
             layer.metadata(header.size)
             source.skip(_padded(header.size))
             continue

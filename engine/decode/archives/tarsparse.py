@@ -85,8 +85,8 @@ def _map_in_content(source: Source, layer: Layer) -> Spans:
 def content(source: Source, spans: Spans, total: int, stored: int) -> Iterator[bytes]:
     """Stored content with its holes as zeros. Raises Fault where the source ends early."""
     at = 0
-    for offset, length in spans:
-        length = min(length, stored)
+    for offset, stated in spans:
+        length = min(stated, stored)
         if offset > at:
             yield b"\0" * min(offset - at, HOLE_BYTES_MAX)
         stored -= length

@@ -171,7 +171,6 @@ def _by_directory(window: Window, layer: Layer, directory: _Directory | None) ->
 
 def _survey(window: Window, layer: Layer, directory: _Directory) -> tuple[int, int]:
     """Offset of the first member (the directory's own where there is none), and how many members overlap others."""
-    spans: list[tuple[int, int]] = []
     starts, ends = array("Q"), array("Q")
     look = Layer(layer.budget)
     try:
@@ -182,7 +181,6 @@ def _survey(window: Window, layer: Layer, directory: _Directory) -> tuple[int, i
     except Fault:
         layer.budget.tick()
     order = sorted(range(len(starts)), key=starts.__getitem__)
-    del spans
     overlap = reach = 0
     for index in order:
         overlap += starts[index] < reach

@@ -37,9 +37,8 @@ def forward(source: Source, layer: Layer, known: set[int] | frozenset[int] = fro
         extra = source.exactly(extra_size)
         member = local_member(header, name, extra)
         if offset in known:
-            # Its size may be a lie: look for the next header right behind this one.
             if member.packed != FULL and not member.described:
-                source.skip(_within(source, member.packed))
+                source.skip(member.packed)
             continue
         label = display(member.name, layer.limits.name_bytes_max)
         why = refusal(member)
@@ -49,22 +48,14 @@ def forward(source: Source, layer: Layer, known: set[int] | frozenset[int] = fro
         if why is not None:
             yield Trouble(label, *why)
             if not unsized:
-                source.skip(_within(source, member.packed))
+                source.skip(member.packed)
             continue
         start = source.position
         if member.folder and not member.described:
             continue
-        if unsized:
-            chunks = _unsized(source, layer, member)
-        else:
-            chunks = _sized(source, layer, member)
+        chunks = _unsized(source, layer, member) if unsized else _sized(source, layer, member)
         yield Entry(label, chunks, lambda: source.position - start)  # noqa: B023 - read before the next is asked for
         layer.drain(chunks)
-
-
-def _within(source: Source, count: int) -> int:
-    """A size from a header, or nothing where not even the next header could be behind it."""
-    return count
 
 
 def _to_header(source: Source, layer: Layer) -> bool:
