@@ -6,6 +6,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, Protocol, cast
 
 from gossip.engine.decode.archives.budget import Budget, Fault
@@ -72,13 +73,11 @@ class Inflate:
 
 def _salvage(decoder: Any, data: bytes) -> bytes:
     """The output up to the damage, byte of input by byte."""
-    parts = []
-    try:
+    out = bytearray()
+    with suppress(zlib.error):
         for index in range(len(data)):
-            parts.append(decoder.decompress(data[index : index + 1]))
-    except zlib.error:
-        pass
-    return b"".join(parts)
+            out += decoder.decompress(data[index : index + 1])
+    return bytes(out)
 
 
 def bounded_lzma(budget: Budget, form: int, filters: list[dict[str, Any]] | None = None) -> Decoder:

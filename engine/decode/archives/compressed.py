@@ -147,7 +147,7 @@ def read_lzma(source: Source, name: str, layer: Layer) -> Reader:
     def make() -> codecs.Decoder:
         return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=limit)
 
-    return _single(source, layer, inner_name(name), _concatenated(source, layer, make, lambda source: False))
+    return _single(source, layer, inner_name(name), _concatenated(source, layer, make, lambda _: False))
 
 
 def read_zstd(source: Source, name: str, layer: Layer) -> Reader:

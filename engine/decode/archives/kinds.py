@@ -38,7 +38,7 @@ _PATTERNS = {
     0x42: (_BZIP2, "bzip2"),
     0x30: (_CPIO, "cpio"),
     0x1F: (_COMPRESS, "compress"),
-    **{byte: (_SKIPPABLE, "zstd") for byte in range(0x50, 0x60)},
+    **dict.fromkeys(range(0x50, 0x60), (_SKIPPABLE, "zstd")),
 }
 _OCTAL = frozenset(bytes((digit,)) for digit in b" 01234567")
 _PREPENDED = re.compile(rb"MZ|\x7fELF|#!|Cr24")
@@ -61,10 +61,10 @@ def archive_kind(name: str, head: bytes) -> str | None:
     maybe_tar = head[257:262] == b"ustar" or (len(head) >= 512 and head[511] == 0 and head[124:125] in _OCTAL)
     if maybe_tar and checksum_holds(head[:512]):
         return "tar"
+    if name.endswith(".lzma") and _LZMA.match(head):
+        return "lzma"
     if (pattern := _PATTERNS.get(first)) is not None:
         return pattern[1] if pattern[0].match(head) else None
     if _PREPENDED.match(head) and name.lower().endswith(_PREPENDED_NAMES):
         return "zip-behind"
-    if name.endswith(".lzma") and _LZMA.match(head):
-        return "lzma"
     return None

@@ -29,12 +29,31 @@ class Folder:
 
     coders: list[Coder]
     packed_streams: int
+    bonds: dict[int, int]
+    """Which output each bound input reads from."""
     sizes: list[int] = field(default_factory=list)
-    """Output of each coder."""
+    """Bytes of each output."""
     crc: int | None = None
     members: int = 1
     member_sizes: list[int] = field(default_factory=list)
     member_crcs: list[int | None] = field(default_factory=list)
+
+    def size(self) -> int:
+        """Bytes of the output that no coder reads: the folder's own."""
+        bound = set(self.bonds.values())
+        return next((size for index, size in enumerate(self.sizes) if index not in bound), self.sizes[-1])
+
+    def steps(self) -> list[tuple[Coder, int]]:
+        """The coders in the order in which packed bytes pass them, each with the size of its output. None where they
+        are not a chain.
+        """
+        into = {output: entry for entry, output in self.bonds.items()}
+        index = next((index for index in range(len(self.coders)) if index not in self.bonds), None)
+        steps: list[tuple[Coder, int]] = []
+        while index is not None and index < len(self.coders) and len(steps) < len(self.coders):
+            steps.append((self.coders[index], self.sizes[index]))
+            index = into.get(index)
+        return steps if len(steps) == len(self.coders) and index is None else []
 
 
 @dataclass(slots=True)
@@ -128,7 +147,7 @@ def read_streams(fields: Fields) -> Streams:
             raise Fault("damaged", "header")
     if not divided:
         for folder in streams.folders:
-            folder.member_sizes = [folder.sizes[-1]]
+            folder.member_sizes = [folder.size()]
             folder.member_crcs = [folder.crc]
     return streams
 
@@ -155,7 +174,7 @@ def _folders(fields: Fields, streams: Streams) -> None:
     while (kind := fields.byte()) != 0:
         if kind == 12:
             for folder in streams.folders:
-                folder.sizes = [fields.number() for _ in folder.coders]
+                folder.sizes = [fields.number() for _ in range(len(folder.bonds) + 1)]
         elif kind == 10:
             for folder, crc in zip(streams.folders, fields.crcs(count), strict=True):
                 folder.crc = crc
@@ -181,16 +200,19 @@ def _folder(fields: Fields) -> Folder:
         outputs += out
         if max(inputs, outputs) > 64:
             raise Fault("damaged", "header")
+    bonds = {}
     for _ in range(outputs - 1):
-        fields.number()
-        fields.number()
+        entry = fields.number()
+        bonds[entry] = fields.number()
+    if outputs < 1 or len(bonds) != outputs - 1:
+        raise Fault("damaged", "header")
     packed = inputs - (outputs - 1)
     if packed < 1:
         raise Fault("damaged", "header")
     if packed > 1:
         for _ in range(packed):
             fields.number()
-    return Folder(coders, packed)
+    return Folder(coders, packed, bonds)
 
 
 def _division(fields: Fields, streams: Streams) -> None:
@@ -206,7 +228,7 @@ def _division(fields: Fields, streams: Streams) -> None:
     for folder in streams.folders:
         sizes = [fields.number() for _ in range(folder.members - 1)] if kind == 9 else []
         if folder.members:
-            sizes.append(folder.sizes[-1] - sum(sizes))
+            sizes.append(folder.size() - sum(sizes))
         if len(sizes) != folder.members or min(sizes, default=0) < 0:
             raise Fault("damaged", "header")
         folder.member_sizes = sizes

@@ -75,7 +75,7 @@ def _header(window: Window, layer: Layer) -> tuple[Streams, list[SevenFile]]:
         if not packed.folders or not packed.packed:
             break
         folder = packed.folders[0]
-        layer.metadata(folder.sizes[-1])
+        layer.metadata(folder.size())
         data = b"".join(_folder(window, layer, packed, 0, folder))
         if folder.crc is not None and zlib.crc32(data) != folder.crc:
             break
@@ -179,11 +179,12 @@ def _folder(window: Window, layer: Layer, streams: Streams, first: int, folder: 
         raise Fault("encrypted", "needs a password")
     if folder.packed_streams != 1 or not all(coder.simple for coder in folder.coders):
         raise Fault("unsupported", "compression of several streams")
-    if first >= len(streams.packed):
+    steps = folder.steps()
+    if not steps or first >= len(streams.packed):
         raise Fault("damaged", "header")
     start = _SIGNATURE_BYTES + streams.position + sum(streams.packed[:first])
     chunks = window.chunks(start, min(start + streams.packed[first], window.size))
-    for coder, size in zip(reversed(folder.coders), reversed(folder.sizes), strict=True):
+    for coder, size in steps:
         chunks = _decode(layer, coder, size, chunks)
     return chunks
 
