@@ -118,9 +118,15 @@ def rpm(payload: bytes) -> bytes:
 
 
 def expanded(
-    data: bytes, name: str = "root", limits: ArchiveLimits | None = None, *, forward: bool = False, piece: int = 70_000
+    data: bytes,
+    name: str = "root",
+    limits: ArchiveLimits | None = None,
+    *,
+    forward: bool = False,
+    keep: bool = True,
+    piece: int = 70_000,
 ) -> tuple[Leaves, Problems]:
-    """All members and problems of an archive, read whole."""
+    """All members and problems of an archive, read whole; without `keep`, content is only passed over."""
     kind = archive_kind(name, data[:1024])
     assert kind is not None
     stream = ChunkStream(data[at : at + piece] for at in range(0, len(data), piece)) if forward else io.BytesIO(data)
@@ -128,8 +134,11 @@ def expanded(
     problems: Problems = []
     for item in expand(kind, name, stream, limits or ArchiveLimits(), lambda: 0.0):  # type: ignore[arg-type]
         if isinstance(item, Member):
-            pieces = list(item.chunks)
-            assert all(0 < len(piece) <= 1 << 20 for piece in pieces)
+            pieces = []
+            for chunk in item.chunks:
+                assert 0 < len(chunk) <= 1 << 20
+                if keep:
+                    pieces.append(chunk)
             leaves.append((item.path, b"".join(pieces)))
         else:
             problems.append((item.path, item.reason))

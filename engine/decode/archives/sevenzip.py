@@ -200,7 +200,7 @@ def _decode(layer: Layer, coder: Coder, size: int, chunks: Iterator[bytes]) -> I
         return chunks
     if method in {b"\x21", b"\x03\x01\x01"}:
         kind = lzma.FILTER_LZMA2 if method == b"\x21" else lzma.FILTER_LZMA1
-        return _windowed(layer, codecs.run(codecs.raw_lzma(budget, kind, properties), read, size))
+        return _windowed(layer, codecs.run(codecs.raw_lzma(budget, kind, properties, size), read, size))
     if method == b"\x03":
         distance = (properties[0] if properties else 0) + 1
         return _delta(chunks, distance)
@@ -209,7 +209,7 @@ def _decode(layer: Layer, coder: Coder, size: int, chunks: Iterator[bytes]) -> I
     if method == b"\x04\x02\x02":
         return codecs.run(codecs.bunzip2(budget), read, size)
     if method == b"\x04\xf7\x11\x01":
-        return _windowed(layer, codecs.unzstd(budget, read))
+        return _windowed(layer, codecs.unzstd(budget, Source(lambda: read(0), budget)))
     if method in _FILTERS:
         import bcj
 

@@ -60,7 +60,7 @@ def read_zip(source: Source, name: str, layer: Layer) -> Iterator[Entry | Troubl
     window = source.window()
     try:
         if window is None:
-            yield from forward(source, layer)
+            yield from _forward_only(source, layer)
         else:
             yield from _by_directory(window, layer, _directory(window))
     finally:
@@ -148,8 +148,8 @@ def _by_directory(window: Window, layer: Layer, directory: _Directory | None) ->
         first = window.read_at(0, 4)
         if first != LOCAL and window.read_at(4, 4) != LOCAL:
             raise Fault("damaged", "no central directory")
-        yield Trouble(None, "damaged", "no central directory")
-        progress.lost = True
+        yield from _without_directory(_leftovers(window, layer, progress))
+        return
     else:
         first_member, overlap = _survey(window, layer, directory)
         if 0 < first_member <= directory.start and window.read_at(0, 4) != LOCAL:
@@ -167,6 +167,26 @@ def _by_directory(window: Window, layer: Layer, directory: _Directory | None) ->
             progress.lost = True
     if progress.lost:
         yield from _leftovers(window, layer, progress)
+
+
+def _forward_only(source: Source, layer: Layer) -> Iterator[Entry | Trouble]:
+    """Members of a stream that is too large to be held."""
+    items = forward(source, layer)
+    first = next(items, None)
+    if first is None:
+        raise Fault("damaged", "no member found")
+    yield first
+    yield from items
+
+
+def _without_directory(items: Iterator[Entry | Trouble]) -> Iterator[Entry | Trouble]:
+    """Members by local headers alone, said to be so. Raises Fault where there is none."""
+    first = next(items, None)
+    if first is None:
+        raise Fault("damaged", "no central directory")
+    yield Trouble(None, "damaged", "no central directory")
+    yield first
+    yield from items
 
 
 def _survey(window: Window, layer: Layer, directory: _Directory) -> tuple[int, int]:

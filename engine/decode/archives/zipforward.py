@@ -17,6 +17,7 @@ from gossip.engine.decode.archives.zipmember import (
     Check,
     ZipMember,
     local_member,
+    plausible,
     refusal,
     unpack,
 )
@@ -62,12 +63,12 @@ def _to_header(source: Source, layer: Layer) -> bool:
     """Forward to the next local header. Whether there is one."""
     while True:
         layer.budget.tick()
-        head = source.peek(4)
-        if head == LOCAL:
+        head = source.peek(10)
+        if head[:4] == LOCAL and plausible(head):
             return True
         if len(head) < 4:
             return False
-        if head == CENTRAL:
+        if head[:4] == CENTRAL:
             # The directory holds no header of a member: names could look like one.
             fixed = source.exactly(46)
             lengths = [int.from_bytes(fixed[at : at + 2], "little") for at in (28, 30, 32)]
