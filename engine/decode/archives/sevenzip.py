@@ -182,7 +182,7 @@ def _folder(window: Window, layer: Layer, streams: Streams, first: int, folder: 
     steps = folder.steps()
     if not steps or first >= len(streams.packed):
         raise Fault("damaged", "header")
-    start = _SIGNATURE_BYTES + streams.position + sum(streams.packed[:first])
+    start = _SIGNATURE_BYTES + streams.starts[first]
     chunks = window.chunks(start, min(start + streams.packed[first], window.size))
     for coder, size in steps:
         chunks = _decode(layer, coder, size, chunks)

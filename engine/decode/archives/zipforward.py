@@ -75,7 +75,8 @@ def _to_header(source: Source, layer: Layer) -> bool:
             if len(fixed) < 46 or not source.skip(sum(lengths)):
                 return False
             continue
-        data = source.some()
+        # Small pieces: what looks like a header and is none makes the rest of a piece be read again.
+        data = source.some(4096)
         at = data.find(b"PK", 1)
         while at >= 0 and not LOCAL.startswith(data[at : at + 4]) and not CENTRAL.startswith(data[at : at + 4]):
             at = data.find(b"PK", at + 1)
@@ -132,7 +133,7 @@ def _stored(source: Source, layer: Layer) -> Iterator[bytes]:
     """Stored content up to the descriptor that fits it: its checksum and its size are those of what came before."""
     crc = size = 0
     pending = b""
-    while data := source.some():
+    while data := source.some(8192):
         layer.budget.tick()
         pending += data
         at = pending.find(DESCRIPTOR)
