@@ -43,13 +43,10 @@ _FILTERS = {
 def read_sevenzip(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a 7z."""
     window = source.window()
-    try:
-        if window is None:
-            raise Fault("too-large", f"a stream of more than {layer.limits.held_bytes_max} bytes cannot be held")
-        streams, files = _header(window, layer)
-        yield from _entries(window, layer, streams, files)
-    finally:
-        source.release()
+    if window is None:
+        raise Fault("too-large", f"a stream of more than {layer.limits.held_bytes_max} bytes cannot be held")
+    streams, files = _header(window, layer)
+    yield from _entries(window, layer, streams, files)
 
 
 def _header(window: Window, layer: Layer) -> tuple[Streams, list[SevenFile]]:

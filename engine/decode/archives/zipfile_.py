@@ -58,27 +58,19 @@ class _Progress:
 def read_zip(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a zip."""
     window = source.window()
-    try:
-        if window is None:
-            yield from _forward_only(source, layer)
-        else:
-            yield from _by_directory(window, layer, _directory(window))
-    finally:
-        source.release()
+    if window is None:
+        yield from _forward_only(source, layer)
+    else:
+        yield from _by_directory(window, layer, _directory(window))
 
 
 def read_zip_behind(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a zip behind a program or script, and what is before it. None there: raises NotAnArchiveError."""
     window = source.window()
-    try:
-        if window is None:
-            raise NotAnArchiveError
-        directory = _directory(window)
-        if directory is None or not directory.count:
-            raise NotAnArchiveError
-        yield from _by_directory(window, layer, directory)
-    finally:
-        source.release()
+    directory = _directory(window) if window is not None else None
+    if window is None or directory is None or not directory.count:
+        raise NotAnArchiveError
+    yield from _by_directory(window, layer, directory)
 
 
 def _directory(window: Window) -> _Directory | None:
