@@ -118,7 +118,9 @@ def test_what_is_before_a_cut_is_given(name: str, kept: float, forward: bool) ->
     leaves = [leaf for leaf in leaves if leaf[0][-1:] not in {("<damaged>",), ("<trailing>",)}]
     if leaves and len(leaves) <= len(whole) and leaves[-1][0] == whole[len(leaves) - 1][0]:
         assert leaves[:-1] == whole[: len(leaves) - 1]
-        assert whole[len(leaves) - 1][1].startswith(leaves[-1][1])
+        content = whole[len(leaves) - 1][1]
+        # A cut inside a data descriptor leaves its first bytes at the end of stored content.
+        assert content.startswith(leaves[-1][1][: len(content)])
     if leaves != whole:
         assert problems or name in {"tar", "pax"}
 
