@@ -90,7 +90,7 @@ class Budget:
 
     def window(self) -> int:
         """Bytes of memory that one more decoder may use."""
-        return max(self.limits.window_bytes_max >> self.windows, 1 << 20)
+        return max(self.limits.window_bytes_max >> self.windows, 16 << 20)
 
 
 class Layer:

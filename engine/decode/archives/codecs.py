@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, Protocol, cast
 
+from gossip.engine.decode.archives import zstdframes
 from gossip.engine.decode.archives.budget import Budget, Fault
+from gossip.engine.decode.archives.source import Source
 
 INPUT_BYTES = 64 * 1024
 OUTPUT_BYTES = 256 * 1024
@@ -89,17 +91,20 @@ def bounded_lzma(budget: Budget, form: int, filters: list[dict[str, Any]] | None
     return lzma.LZMADecompressor(form, memlimit=budget.window())
 
 
-def raw_lzma(budget: Budget, filter_id: int, properties: bytes) -> Decoder:
-    """A decoder of raw LZMA1 or LZMA2 with its encoded properties. Raises Fault."""
+def raw_lzma(budget: Budget, filter_id: int, properties: bytes, output: int) -> Decoder:
+    """A decoder of raw LZMA1 or LZMA2 with its encoded properties. Raises Fault.
+
+    No window is needed that is larger than the output, which archives of small files often ask for.
+    """
     try:
         if filter_id == lzma.FILTER_LZMA2:
             bits = properties[0]
             size = 0xFFFFFFFF if bits >= 40 else (2 | bits & 1) << (bits // 2 + 11)
-            chosen: dict[str, Any] = {"id": filter_id, "dict_size": max(size, 4096)}
+            chosen: dict[str, Any] = {"id": filter_id, "dict_size": max(min(size, output), 4096)}
         else:
             rest, lc = divmod(properties[0], 9)
             pb, lp = divmod(rest, 5)
-            size = max(int.from_bytes(properties[1:5], "little"), 4096)
+            size = max(min(int.from_bytes(properties[1:5], "little"), output), 4096)
             chosen = {"id": filter_id, "dict_size": size, "lc": lc, "lp": lp, "pb": pb}
         return bounded_lzma(budget, lzma.FORMAT_RAW, [chosen])
     except (IndexError, ValueError, lzma.LZMAError) as error:
@@ -142,20 +147,26 @@ def run(decoder: Decoder, read: Callable[[int], bytes], size: int | None = None)
 class _Reads:
     """The bytes of a source as the file that zstandard reads from."""
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
         self.fault: Fault | None = None
 
     def read(self, count: int = -1) -> bytes:
         """Up to `count` bytes. A Fault ends the stream, to be raised outside of the library."""
         try:
-            return self._read(INPUT_BYTES if count < 0 else count)
+            data = self._rest or next(self._chunks, b"")
         except Fault as fault:
             self.fault = fault
             return b""
+        if count < 0:
+            self._rest = b""
+            return data
+        self._rest = data[count:]
+        return data[:count]
 
 
-def unzstd(budget: Budget, read: Callable[[int], bytes]) -> Iterator[bytes]:
+def unzstd(budget: Budget, source: Source) -> Iterator[bytes]:
     """Output of zstd frames, one behind the other. Raises Fault where they are damaged or end early.
 
     zstandard's own frame objects have no bound on the output of one call, which a few bytes can make gigabytes: this is
@@ -163,7 +174,7 @@ def unzstd(budget: Budget, read: Callable[[int], bytes]) -> Iterator[bytes]:
     """
     import zstandard
 
-    reads = _Reads(read)
+    reads = _Reads(zstdframes.packed(source))
     window = 1 << (budget.window().bit_length() - 1)
     decoder = zstandard.ZstdDecompressor(max_window_size=window)
     reader = decoder.stream_reader(cast("BinaryIO", reads), read_size=INPUT_BYTES, read_across_frames=True)
@@ -180,4 +191,5 @@ def unzstd(budget: Budget, read: Callable[[int], bytes]) -> Iterator[bytes]:
             raise reads.fault
         if not out:
             return
+        budget.tick()
         yield out

@@ -156,7 +156,7 @@ def read_zstd(source: Source, name: str, layer: Layer) -> Reader:
 
 
 def _unzstd(source: Source, layer: Layer) -> Iterator[bytes]:
-    chunks = codecs.unzstd(layer.budget, source.some)
+    chunks = codecs.unzstd(layer.budget, source)
     layer.budget.windows += 1
     try:
         yield from chunks

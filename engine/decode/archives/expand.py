@@ -141,6 +141,12 @@ class _Expansion:
 
     def archive(self, kind: str, name: str, source: Source, place: _Place) -> Iterator[Member | Problem]:
         """All that is inside one archive."""
+        try:
+            yield from self._inside(kind, name, source, place)
+        finally:
+            source.release()
+
+    def _inside(self, kind: str, name: str, source: Source, place: _Place) -> Iterator[Member | Problem]:
         if kind in UNSUPPORTED:
             yield from self._raw(source, place)
             yield Problem(place.raw_path, "unsupported", f"archives of kind {kind} are not read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gossip.engine.decode.archives.tarheader import checksum_holds
+from gossip.engine.decode.archives.tarheader import parse
 
 SINGLE = frozenset({"gzip", "bzip2", "xz", "lzma", "zstd", "rpm"})
 """Kinds that hold one stream. Where that is a tar or cpio the two count as one level."""
@@ -59,7 +59,7 @@ def archive_kind(name: str, head: bytes) -> str | None:
             if head.startswith(magic):
                 return kind
     maybe_tar = head[257:262] == b"ustar" or (len(head) >= 512 and head[511] == 0 and head[124:125] in _OCTAL)
-    if maybe_tar and checksum_holds(head[:512]):
+    if maybe_tar and parse(head[:512]) is not None:
         return "tar"
     if name.endswith(".lzma") and _LZMA.match(head):
         return "lzma"

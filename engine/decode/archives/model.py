@@ -62,7 +62,8 @@ class ArchiveLimits:
     """Archives that need random access and come as a stream are held in memory, all levels together up to this. Beyond,
     a zip is read forward, a 7z is given raw."""
     window_bytes_max: int = 128 << 20
-    """Memory of one xz, lzma or zstd decoder; halved for each further one that is open at the same time."""
+    """Memory of one xz, lzma or zstd decoder; halved for each further one that is open at the same time,
+    down to 16 MiB."""
     seconds_max: float = 300.0
     """From the first member asked for, including the consumer's own time between members."""
 

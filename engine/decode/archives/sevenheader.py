@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from gossip.engine.decode.archives.budget import Fault
 
-_COUNT_MAX = 1 << 20
+_COUNT_MAX = 1 << 18
 
 
 @dataclass(slots=True)
@@ -63,6 +64,8 @@ class Streams:
     position: int = 0
     packed: list[int] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    """Where each packed stream begins, from the end of the signature header."""
 
 
 @dataclass(slots=True)
@@ -158,6 +161,7 @@ def _packed(fields: Fields, streams: Streams) -> None:
     while (kind := fields.byte()) != 0:
         if kind == 9:
             streams.packed = [fields.number() for _ in range(count)]
+            streams.starts = list(accumulate(streams.packed, initial=streams.position))
         elif kind == 10:
             fields.crcs(count)
         else:

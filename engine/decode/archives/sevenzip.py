@@ -43,13 +43,10 @@ _FILTERS = {
 def read_sevenzip(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a 7z."""
     window = source.window()
-    try:
-        if window is None:
-            raise Fault("too-large", f"a stream of more than {layer.limits.held_bytes_max} bytes cannot be held")
-        streams, files = _header(window, layer)
-        yield from _entries(window, layer, streams, files)
-    finally:
-        source.release()
+    if window is None:
+        raise Fault("too-large", f"a stream of more than {layer.limits.held_bytes_max} bytes cannot be held")
+    streams, files = _header(window, layer)
+    yield from _entries(window, layer, streams, files)
 
 
 def _header(window: Window, layer: Layer) -> tuple[Streams, list[SevenFile]]:
@@ -182,7 +179,7 @@ def _folder(window: Window, layer: Layer, streams: Streams, first: int, folder: 
     steps = folder.steps()
     if not steps or first >= len(streams.packed):
         raise Fault("damaged", "header")
-    start = _SIGNATURE_BYTES + streams.position + sum(streams.packed[:first])
+    start = _SIGNATURE_BYTES + streams.starts[first]
     chunks = window.chunks(start, min(start + streams.packed[first], window.size))
     for coder, size in steps:
         chunks = _decode(layer, coder, size, chunks)
@@ -200,7 +197,7 @@ def _decode(layer: Layer, coder: Coder, size: int, chunks: Iterator[bytes]) -> I
         return chunks
     if method in {b"\x21", b"\x03\x01\x01"}:
         kind = lzma.FILTER_LZMA2 if method == b"\x21" else lzma.FILTER_LZMA1
-        return _windowed(layer, codecs.run(codecs.raw_lzma(budget, kind, properties), read, size))
+        return _windowed(layer, codecs.run(codecs.raw_lzma(budget, kind, properties, size), read, size))
     if method == b"\x03":
         distance = (properties[0] if properties else 0) + 1
         return _delta(chunks, distance)
@@ -209,7 +206,7 @@ def _decode(layer: Layer, coder: Coder, size: int, chunks: Iterator[bytes]) -> I
     if method == b"\x04\x02\x02":
         return codecs.run(codecs.bunzip2(budget), read, size)
     if method == b"\x04\xf7\x11\x01":
-        return _windowed(layer, codecs.unzstd(budget, read))
+        return _windowed(layer, codecs.unzstd(budget, Source(lambda: read(0), budget)))
     if method in _FILTERS:
         import bcj
 

@@ -200,7 +200,7 @@ class Source:
             return
         self.position -= len(data)
         start = self._offset - len(data)
-        if start >= 0 and self._buffer[start : self._offset] == data:
+        if start >= 0:
             self._offset = start
         else:
             self._buffer, self._offset = data + self._buffer[self._offset :], 0

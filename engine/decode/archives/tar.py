@@ -34,7 +34,7 @@ def read_tar(source: Source, name: str, layer: Layer) -> Iterator[Entry | Troubl
     coming = _Next()
     ended = False
     while block := source.exactly(BLOCK):
-        if block == ZEROS:
+        if not block.strip(b"\0"):
             ended = True
             layer.budget.tick()
             continue
@@ -87,8 +87,9 @@ def _extend(source: Source, layer: Layer, header: Header, coming: _Next) -> None
         return
     for key, value in _records(data):
         if key in {b"GNU.sparse.offset", b"GNU.sparse.numbytes"}:
-            coming.segments.append((key, value))
-        else:
+            if len(coming.segments) < 2 * tarsparse.SPANS_MAX:
+                coming.segments.append((key, value))
+        elif key in {b"size", b"path"} or key.startswith(b"GNU.sparse."):
             coming.pax[key] = value
 
 

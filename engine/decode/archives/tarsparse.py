@@ -11,6 +11,9 @@ from gossip.engine.decode.archives.tarheader import BLOCK, Header, number
 HOLE_BYTES_MAX = 64 * 1024
 """A hole is given as zeros, of which so many are enough: there is no secret in it and no line ends in it."""
 
+SPANS_MAX = 65_536
+"""A map of more spans is not followed: the stored content is given without its holes."""
+
 Spans = list[tuple[int, int]]
 Sparse = tuple[int, int, int, Spans]
 """Bytes of maps that the size of the member does not count; bytes of content stored (0: what is left of the member's
@@ -29,7 +32,7 @@ def segments(
             return 0, 0, total, _map_in_content(source, layer)
         total = int(pax.get(b"GNU.sparse.size", b"0"))
         if b"GNU.sparse.map" in pax:
-            return 0, 0, total, _pairs([int(item) for item in pax[b"GNU.sparse.map"].split(b",")])
+            return 0, 0, total, _pairs([int(item) for item in pax[b"GNU.sparse.map"].split(b",", 2 * SPANS_MAX)])
         if records:
             return 0, 0, total, _pairs([int(value) for _, value in records])
     except ValueError as error:
@@ -38,6 +41,8 @@ def segments(
 
 
 def _pairs(numbers: list[int]) -> Spans:
+    if any(value < 0 for value in numbers):
+        raise ValueError
     return list(zip(numbers[::2], numbers[1::2], strict=False))
 
 
@@ -77,7 +82,7 @@ def _map_in_content(source: Source, layer: Layer) -> Spans:
         if wanted is None and values:
             wanted = 2 * values.pop(0)
         numbers.extend(values)
-        if len(text) > BLOCK:
+        if len(text) > BLOCK or len(numbers) > 2 * SPANS_MAX:
             raise ValueError
     return _pairs(numbers[:wanted])
 

@@ -58,27 +58,19 @@ class _Progress:
 def read_zip(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a zip."""
     window = source.window()
-    try:
-        if window is None:
-            yield from forward(source, layer)
-        else:
-            yield from _by_directory(window, layer, _directory(window))
-    finally:
-        source.release()
+    if window is None:
+        yield from _forward_only(source, layer)
+    else:
+        yield from _by_directory(window, layer, _directory(window))
 
 
 def read_zip_behind(source: Source, name: str, layer: Layer) -> Iterator[Entry | Trouble]:
     """The files of a zip behind a program or script, and what is before it. None there: raises NotAnArchiveError."""
     window = source.window()
-    try:
-        if window is None:
-            raise NotAnArchiveError
-        directory = _directory(window)
-        if directory is None or not directory.count:
-            raise NotAnArchiveError
-        yield from _by_directory(window, layer, directory)
-    finally:
-        source.release()
+    directory = _directory(window) if window is not None else None
+    if window is None or directory is None or not directory.count:
+        raise NotAnArchiveError
+    yield from _by_directory(window, layer, directory)
 
 
 def _directory(window: Window) -> _Directory | None:
@@ -148,8 +140,8 @@ def _by_directory(window: Window, layer: Layer, directory: _Directory | None) ->
         first = window.read_at(0, 4)
         if first != LOCAL and window.read_at(4, 4) != LOCAL:
             raise Fault("damaged", "no central directory")
-        yield Trouble(None, "damaged", "no central directory")
-        progress.lost = True
+        yield from _without_directory(_leftovers(window, layer, progress))
+        return
     else:
         first_member, overlap = _survey(window, layer, directory)
         if 0 < first_member <= directory.start and window.read_at(0, 4) != LOCAL:
@@ -167,6 +159,26 @@ def _by_directory(window: Window, layer: Layer, directory: _Directory | None) ->
             progress.lost = True
     if progress.lost:
         yield from _leftovers(window, layer, progress)
+
+
+def _forward_only(source: Source, layer: Layer) -> Iterator[Entry | Trouble]:
+    """Members of a stream that is too large to be held."""
+    items = forward(source, layer)
+    first = next(items, None)
+    if first is None:
+        raise Fault("damaged", "no member found")
+    yield first
+    yield from items
+
+
+def _without_directory(items: Iterator[Entry | Trouble]) -> Iterator[Entry | Trouble]:
+    """Members by local headers alone, said to be so. Raises Fault where there is none."""
+    first = next(items, None)
+    if first is None:
+        raise Fault("damaged", "no central directory")
+    yield Trouble(None, "damaged", "no central directory")
+    yield first
+    yield from items
 
 
 def _survey(window: Window, layer: Layer, directory: _Directory) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from gossip.engine.decode.archives.zipmember import (
     Check,
     ZipMember,
     local_member,
+    plausible,
     refusal,
     unpack,
 )
@@ -62,19 +63,20 @@ def _to_header(source: Source, layer: Layer) -> bool:
     """Forward to the next local header. Whether there is one."""
     while True:
         layer.budget.tick()
-        head = source.peek(4)
-        if head == LOCAL:
+        head = source.peek(10)
+        if head[:4] == LOCAL and plausible(head):
             return True
         if len(head) < 4:
             return False
-        if head == CENTRAL:
+        if head[:4] == CENTRAL:
             # The directory holds no header of a member: names could look like one.
             fixed = source.exactly(46)
             lengths = [int.from_bytes(fixed[at : at + 2], "little") for at in (28, 30, 32)]
             if len(fixed) < 46 or not source.skip(sum(lengths)):
                 return False
             continue
-        data = source.some()
+        # Small pieces: what looks like a header and is none makes the rest of a piece be read again.
+        data = source.some(4096)
         at = data.find(b"PK", 1)
         while at >= 0 and not LOCAL.startswith(data[at : at + 4]) and not CENTRAL.startswith(data[at : at + 4]):
             at = data.find(b"PK", at + 1)
@@ -131,7 +133,7 @@ def _stored(source: Source, layer: Layer) -> Iterator[bytes]:
     """Stored content up to the descriptor that fits it: its checksum and its size are those of what came before."""
     crc = size = 0
     pending = b""
-    while data := source.some():
+    while data := source.some(8192):
         layer.budget.tick()
         pending += data
         at = pending.find(DESCRIPTOR)

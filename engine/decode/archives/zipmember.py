@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gossip.engine.decode.archives import codecs
 from gossip.engine.decode.archives.budget import Budget, Fault
+from gossip.engine.decode.archives.source import Source
 
 LOCAL = b"PK\x03\x04"
 CENTRAL = b"PK\x01\x02"
@@ -81,6 +82,14 @@ def local_member(header: bytes, name: bytes, extra: bytes) -> ZipMember:
     return member
 
 
+def plausible(head: bytes) -> bool:
+    """Whether 10 bytes, or as many as there are, can begin a local header: version and method are such as exist."""
+    if len(head) < 10:
+        return True
+    version, method = head[4], int.from_bytes(head[8:10], "little")
+    return version <= 99 and (method <= 20 or 90 <= method <= 200)
+
+
 def refusal(member: ZipMember) -> tuple[str, str] | None:
     """Why the content of a member cannot be read: reason and detail."""
     if member.encrypted:
@@ -100,7 +109,7 @@ def unpack(member: ZipMember, read: Callable[[int], bytes], budget: Budget, rest
     budget.windows += 1
     try:
         if method == 93:
-            yield from codecs.unzstd(budget, read)
+            yield from codecs.unzstd(budget, Source(lambda: read(codecs.INPUT_BYTES), budget))
             return
         decoder: codecs.Decoder
         if method == 0:
@@ -116,7 +125,7 @@ def unpack(member: ZipMember, read: Callable[[int], bytes], budget: Budget, rest
         else:
             head = _exactly(read, 4)
             properties = _exactly(read, int.from_bytes(head[2:4], "little") & 0xFF)
-            decoder = codecs.raw_lzma(budget, lzma.FILTER_LZMA1, properties)
+            decoder = codecs.raw_lzma(budget, lzma.FILTER_LZMA1, properties, FULL if size is None else size)
             if member.flags & 2:
                 size = None
         yield from codecs.run(decoder, read, size)
