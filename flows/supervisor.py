@@ -40,6 +40,7 @@ _PORTS = range(10240, 32000)
 _END_SECONDS = 5.0
 _LISTEN_SECONDS = 2.0
 _SWITCH_SECONDS = 0.25
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _LOOPBACK = "127.0.0.1"
 
 FlowFactory = Callable[[Callable[[], ResultWriter], int], Dataflow]
@@ -173,7 +174,7 @@ def _signals() -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         raise Interrupted(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in _STOPPING}
     try:
         yield
     finally:
@@ -197,7 +198,12 @@ def _start(
         _child_main(number, addresses, make_flow, theirs, lifeline[0])
 
     process = context.Process(target=main, name=f"gossip-{number}", daemon=True)
-    process.start()
+    # A signal between the fork and the child's own handlers would be taken for the parent's: it waits.
+    before_fork = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before_fork)
     theirs.close()
     return _Child(process, ours, stderr)
 
@@ -227,6 +233,7 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
     # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     # The runtime scans on a thread of its own, while this one wakes every millisecond to look for signals. Let it
     # wait for
     # the interpreter's lock until the scan gives it up by itself, which it does often enough.

@@ -14,7 +14,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from gossip.schemas.finding import FINDING_FIELDS, Finding
+from gossip.schemas.finding import FINDING_FIELDS, Finding, Part
 from gossip.schemas.ledger import DETAIL_CHARS_MAX, LOSS_NAMES_MAX, Event, LaneContext, RunRecord, Status, UnitRecord
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES, RUNS, TABLES, arrow_schema
@@ -73,8 +73,14 @@ def occurrence_columns(units: Iterable[Accepted], stamp: Stamp) -> Columns:
             columns[name] = [get(item) if type(item) is Finding else get(item) or None for item in items]
         else:
             columns[name] = [get(item) if type(item) is Finding else None for item in items]
+    columns["facts"] = [facts and [f"{name}={value}" for name, value in facts] for facts in columns["facts"]]
+    columns["parts"] = [parts and [_part_text(part) for part in parts] for parts in columns["parts"]]
     columns["secret_bytes"] = [None if text is None else secret_bytes(text) for text in columns["preview"]]
     return columns
+
+
+def _part_text(part: Part) -> str:
+    return f"{part.rule_id}@{part.line}:{part.column}={part.secret_hash}"
 
 
 def ledger_columns(units: Sequence[Accepted], stamp: Stamp) -> Columns:

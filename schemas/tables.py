@@ -87,6 +87,8 @@ OCCURRENCES_COLUMNS: tuple[Column, ...] = (
     Column("decode_path", "strings", "Transforms from the outermost to the innermost."),
     Column("container_path", "strings", "Members of archives from the outermost to the innermost."),
     Column("validation", "string", "`valid`, `invalid`, `indeterminate` or `none`."),
+    Column("facts", "strings", "What the validator read off the secret, each `name=value`."),
+    Column("parts", "strings", "Components of a multi-part rule, each `rule_id@line:column=secret_hash`."),
     Column("tags", "strings", "Tags of the rule."),
 )
 

@@ -97,6 +97,6 @@ def _secret_test(rules: str | None) -> Callable[[str], bool]:
     detector = build_detector(ScanConfig((), open_tenant_key(), rules_path=rules, cache_folder=default_cache_folder()))
 
     def holds_secret(text: str) -> bool:
-        return bool(detector.scan([text.encode("utf-8", "replace")]))
+        return bool(detector.scan([text.encode("utf-8", "replace")]).matches)
 
     return holds_secret

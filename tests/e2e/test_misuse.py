@@ -94,7 +94,7 @@ def test_usage_errors(arguments: tuple[str, ...]) -> None:
         ("id = 'a'\nregex = 'xyz'\ncolour = 'red'", ["rule 'a'", "key colour", "unknown"]),
         ("regex = 'xyz'", ["rule number 1", "key id"]),
         ("id = 'a'\nregex = '(x)y'\nsecretGroup = 2", ["rule 'a'", "key secretGroup", "1 groups"]),
-        ("id = 'a'\nregex = 'xyz'\n[[rules.required]]\nid = 'b'", ["rule 'a'", "key required"]),
+        ("id = 'a'\nregex = 'xyz'\n[[rules.required]]\nid = 'b'", ["rule 'a'", "component 'b': no such rule"]),
     ],
 )
 def test_bad_rules(rule: str, words: list[str], tree: str, tmp_path: Path) -> None:

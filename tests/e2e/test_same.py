@@ -18,8 +18,8 @@ EXECUTIONS = [
     ("-j", "1"),
     ("-j", "2"),
     ("-j", "4"),
-    ("-j", "1", "--segment-bytes", "25000"),
-    ("-j", "2", "--segment-bytes", "100003"),
+    ("-j", "1", "--segment-bytes", "140000"),
+    ("-j", "2", "--segment-bytes", "200003"),
 ]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pygit2
 import pytest
 
 from tests.support.cli import ROOT, command, environment, gossip
+from tests.support.tokens import github
 
-SECRET = b"ghp_" + b"Zq3xV7nB1mK9sD5fG2hJ8kL4wE6rT0yU1iOp"  # in two parts: no scan of this tree shall find it
+SECRET = github(Random(7))
 
 
 @pytest.fixture

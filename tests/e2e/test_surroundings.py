@@ -10,12 +10,14 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from random import Random
 
 import psutil
 import pytest
 
 from tests.support.cli import command, environment, gossip, scan
 from tests.support.repos import plain_token
+from tests.support.tokens import github
 
 COUNT = 40
 
@@ -184,7 +186,7 @@ def test_two_scans_at_once_with_a_cold_cache(tree: str, tmp_path: Path, monkeypa
     small = tmp_path / "small"
     small.mkdir()
     # In two parts: no scan of this tree shall find it.
-    (small / "a.txt").write_text("token = ghp_" + "Zq3xV7nB1mK9sD5fG2hJ8kL4wE6rT0yU1iOp\n")
+    (small / "a.txt").write_text("token = " + github(Random(7)).decode() + "\n")
     monkeypatch.setenv("GOSSIP_CACHE_DIR", str(tmp_path / "cold"))
     arguments = command("scan", "-q", "--format", "jsonl", "-j", "2", str(small))
     both = [

@@ -136,7 +136,7 @@ def test_bounded_rules_find_what_re2_finds(patterns: list[str], data: bytes, siz
     """Whole matches, groups, lines and columns, whatever the chunks and segments."""
     rules = [Rule(f"r{n}", regex=pattern) for n, pattern in enumerate(patterns)]
     data = without_comments(data)
-    assert detector(rules, extra)[0].scan(chunked(data, sizes)) == naive(rules, data)
+    assert detector(rules, extra)[0].scan(chunked(data, sizes)).matches == naive(rules, data)
 
 
 PATTERNS = st.lists(regexes.wide_patterns().filter(bounded), min_size=1, max_size=2)
@@ -152,7 +152,7 @@ def test_random_rules_find_what_re2_finds(
     data = (text + b"." * filler) * (9000 // (len(text) + filler + 1))
     expected = naive(rules, data)
     assume(len(expected) < 20000)
-    assert detector(rules, extra)[0].scan(chunked(data, sizes)) == expected
+    assert detector(rules, extra)[0].scan(chunked(data, sizes)).matches == expected
 
 
 @st.composite
@@ -178,8 +178,8 @@ def test_segments_change_nothing(rules: list[Rule], data: bytes, sizes: list[int
     """With every gate, for bounded and unbounded rules: the same matches, and the same candidates were rejected."""
     shared = (Allowlist(stopwords=("hunter",)), Allowlist(regexes=("tok",), regex_target="line", target_rules=("r1",)))
     whole, small = detector(rules, extra, shared)[0], detector(rules, extra, shared)[0]
-    expected = whole.scan([data])
-    assert (small.scan(chunked(data, sizes)), small.suppressed) == (expected, whole.suppressed)
+    expected = whole.scan([data]).matches
+    assert (small.scan(chunked(data, sizes)).matches, small.suppressed) == (expected, whole.suppressed)
 
 
 @given(st.sampled_from(UNBOUNDED), documents())
@@ -199,4 +199,4 @@ def test_unbounded_rules_find_the_matches_that_count(pattern: str, data: bytes) 
         if one is not None:
             expected.append(one.span())
         at = start + 1 if one is None else one.end()
-    assert sorted((match.full_start, match.full_end) for match in found.scan([data])) == expected
+    assert sorted((match.full_start, match.full_end) for match in found.scan([data]).matches) == expected

@@ -7,7 +7,7 @@ import pytest
 
 from gossip.engine.rules.compiler import compile_rules
 from gossip.engine.rules.loader import load_builtin, load_file
-from gossip.engine.rules.model import Allowlist, CharClass, Component, EntropyGate, LocalContext, Rule, RuleSet
+from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 from gossip.schemas.errors import MisuseError
 
 RULE = '[[rules]]\nid = "r"\nregex = "abc"\n'
@@ -169,95 +169,6 @@ def test_group_name_outside_ascii(tmp_path: Path) -> None:
         load(tmp_path, "[[rules]]\nid = 'r'\nregex = '(?P<n\u00e9>a)'\n")
     except MisuseError as err:
         assert "rule 'r': key regex" in str(err)  # noqa: PT017 - both are right
-
-
-def test_every_key_of_a_rule(tmp_path: Path) -> None:
-    """What is written is what is loaded."""
-    text = """
-        title = "t"
-        description = "d"
-        minVersion = "8.25.0"
-        [[rules]]
-        id = "r"
-        description = "d"
-        regex = '''(a)(b)'''
-        path = '''x$'''
-        secretGroup = 2
-        entropy = 3
-        keywords = ["K"]
-        tags = ["t"]
-        severity = "low"
-        confidence = 9
-        references = ["https://example.com"]
-        examples = ["ab"]
-        counterexamples = ["ba"]
-        skipReport = true
-        assignment = true
-        charClass = {maxLowerPct = 90, minWindow = 40}
-        confirmAny = ["c"]
-        context = {lookbehind = 9, lookahead = 8, sameLineAssignment = true, quoted = true, keyNames = ["n"]}
-        entropyGate = {minLength = 2, maxLength = 99, minEntropy = 1, digitPenalty = true}
-        minConfidence = 4
-        mustContain = "m"
-        uuid = true
-        validator = "jwt"
-        [[rules.components]]
-        id = "s"
-        withinLines = 3
-        [[rules.required]]
-        id = "s"
-        withinBytes = 30
-        withinColumns = 2
-        optional = true
-        [[rules.allowlists]]
-        description = "x"
-        condition = "&&"
-        commits = ["ABCDEF"]
-        paths = ["p"]
-        regexes = ["r"]
-        regexTarget = "line"
-        stopwords = ["WORD"]
-        [[rules]]
-        id = "s"
-        regex = "s+"
-        [[allowlists]]
-        targetRules = ["r"]
-        stopwords = ["global"]
-        """
-    own = Allowlist("x", "AND", ("abcdef",), ("p",), ("r",), "line", ("word",))
-    rule = Rule(
-        id="r",
-        description="d",
-        regex="(a)(b)",
-        path="x$",
-        secret_group=2,
-        entropy=3.0,
-        entropy_gate=EntropyGate(2, 99, 1.0, digit_penalty=True),
-        must_contain="m",
-        confirm_any=("c",),
-        assignment=True,
-        char_class=CharClass(90, 40),
-        context=LocalContext(9, 8, same_line_assignment=True, quoted=True, key_names=("n",)),
-        uuid=True,
-        validator='"jwt"',
-        min_confidence=4,
-        components=(
-            Component("s", within_lines=3),
-            Component("s", within_bytes=30, within_columns=2, optional=True),
-        ),
-        keywords=("K",),
-        tags=("t",),
-        severity="low",
-        confidence=9,
-        references=("https://example.com",),
-        examples=("ab",),
-        counterexamples=("ba",),
-        allowlists=(own,),
-        skip_report=True,
-    )
-    assert load(tmp_path, text) == RuleSet(
-        (rule, Rule("s", regex="s+")), (Allowlist(stopwords=("global",), target_rules=("r",)),)
-    )
 
 
 @pytest.mark.parametrize(("text", "condition"), [("", "OR"), ("or", "OR"), ("||", "OR"), ("and", "AND"), ("&&", "AND")])
