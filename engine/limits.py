@@ -68,6 +68,9 @@ DECODED_BYTES_MAX = 16 * 1024 * 1024
 DECODED_ITEMS_MAX = 8192
 """Decoded buffers of one document (spec: 256 a call)."""
 
+BYTES_PER_DECODED_ITEM = 1024
+"""Each KiB of a document adds a buffer to its budget, and each byte a byte."""
+
 INFLATED_BYTES_MAX = 4 * 1024 * 1024
 """Output of one compressed span."""
 

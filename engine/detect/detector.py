@@ -97,6 +97,7 @@ class Detector:
         for segment in segments(chunks, self._segment_bytes, self._overlap()):
             room = FINDINGS_PER_DOCUMENT_MAX - len(found)
             root = Buffer(segment.data)
+            budget.advance(segment.base + len(segment.data))
             hits = self._hits(root.data)
             new = list(self._match(root, segment, hits[0] if hits else {}, decided))
             limit = len(segment.data) if segment.last else len(segment.data) - DECODE_REACH_BYTES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gossip.engine.decode.transforms import TRANSFORMS, inflate, transcode, utf_encoding
 from gossip.engine.decode.transforms.base import whole
-from gossip.engine.limits import DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
+from gossip.engine.limits import BYTES_PER_DECODED_ITEM, DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,16 @@ class Budget:
         self.dropped: Counter[str] = Counter()
         self._bytes = DECODED_BYTES_MAX
         self._items = DECODED_ITEMS_MAX
+        self._read = 0
+
+    def advance(self, position: int) -> None:
+        """The document was read up to `position`: what was read earns as much again, so that a long document is not
+        poorer than its parts.
+        """
+        gained = max(0, position - self._read)
+        self._read += gained
+        self._bytes += gained
+        self._items += gained // BYTES_PER_DECODED_ITEM
 
     def allows(self, size: int) -> bool:
         """Take one buffer of `size` bytes from the budget, if it is there."""

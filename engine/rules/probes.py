@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gossip.engine.rules.syntax.nodes import Node
     from gossip.schemas.config import DecodeMode
 
-_ANCHOR_BYTES_MIN = 3
+ANCHOR_BYTES_MIN = 3
+"""A shorter literal is everywhere."""
 _LITERAL_BYTES_MAX = (5, 4, 4)
 _FORM_BYTES_MAX = (7, 6, 6)
 """By how many layers of base64 are around: literals and their forms are cut to this length. Short ones are shared by
@@ -119,7 +120,7 @@ def _add_literal(forms: _Forms, literal: bytes, layers: int) -> None:
 def _literals(nodes: Iterable[Node | None]) -> set[tuple[bytes, bool]]:
     literals: set[tuple[bytes, bool]] = set()
     for node in nodes:
-        anchors = None if node is None else derive(node, least=_ANCHOR_BYTES_MIN)
+        anchors = None if node is None else derive(node, least=ANCHOR_BYTES_MIN)
         if anchors is not None:
             literals.update((literal[: _LITERAL_BYTES_MAX[0]], anchors.caseless) for literal in anchors.literals)
     return literals
