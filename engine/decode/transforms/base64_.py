@@ -19,6 +19,8 @@ _LINE_MIN = 16
 _BREAK = re.compile(rb"\r?\n[ \t]*|(?:\\r)?\\n|[\"'][ \t]*[+.,]?[ \t]*\\?\r?\n[ \t]*[\"']")
 _BREAK_BEFORE = re.compile(rb"(?:\r?\n[ \t]*|(?:\\r)?\\n|[\"'][ \t]*[+.,]?[ \t]*\\?\r?\n[ \t]*[\"'])\Z")
 _BREAK_BYTES_MAX = 64
+_DASHES = b"--"
+"""So begin the lines after a block: of a mail's boundary, of a key's end. They are in the alphabet for URLs."""
 
 
 class Base64:
@@ -121,7 +123,7 @@ def _before(data: bytes, at: int) -> list[tuple[int, int]]:
         if gap is None or not _RUN.match(data, start):
             break
         line = run_start(data, gap.start(), _ALPHABET, gap.start() - floor)
-        if gap.start() - line < _LINE_MIN:
+        if gap.start() - line < _LINE_MIN or data.startswith(_DASHES, line):
             break
         pieces[0] = (start, pieces[0][1])
         pieces.insert(0, (line, gap.start()))
@@ -138,6 +140,6 @@ def _extend(data: bytes, pieces: list[tuple[int, int]], ceiling: int) -> None:
         if gap is None:
             return
         following = _RUN.match(data, gap.end(), ceiling)
-        if following is None or following.end() == following.start():
+        if following is None or following.end() == following.start() or data.startswith(_DASHES, following.start()):
             return
         pieces.append(following.span())
