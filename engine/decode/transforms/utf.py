@@ -78,6 +78,7 @@ class WideText:
         self._there: list[int] = []
         self._texts: list[bytes | None] = []
         self._held = 0
+        self._size = 0
 
     def chunks(self, stored: Iterable[bytes]) -> Iterator[bytes]:
         """The text. What is malformed becomes U+FFFD, a byte order mark is dropped."""
@@ -88,6 +89,7 @@ class WideText:
             text = decoder.decode(chunk, final=not chunk)
             start = there - pending
             there += len(chunk)
+            self._size = there
             if not here and text.startswith("\ufeff"):
                 text, start = text[1:], start + self._unit
             if text:
@@ -106,7 +108,8 @@ class WideText:
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Half-open span of the text -> of the stored bytes."""
-        return self._outer(start), self._outer(end)
+        # What is malformed may be shorter than what stands for it.
+        return min(self._size, self._outer(start)), min(self._size, self._outer(end))
 
     def _outer(self, offset: int) -> int:
         at = bisect_right(self._here, offset) - 1
