@@ -27,6 +27,8 @@ def test_aws_secret_key_beside_its_id_in_base64(shift: int, tmp_path: Path) -> N
     text = b"#" * shift + b"\naws_access_key_id = " + KEY_ID + b"\naws_secret_access_key = " + AWS_SECRET + b"\n"
     data = b"credentials: " + base64.b64encode(text) + b"\n"
     found = scan_bytes(tmp_path, "a.yaml", data).findings
+    parts = {f.rule_id: [part.rule_id for part in f.parts] for f in found}
+    assert parts == {"aws-access-key-id": [], "aws-secret-access-key": ["aws-access-key-id"]}
     assert sorted(f.secret or "" for f in found) == sorted((KEY_ID.decode(), AWS_SECRET.decode()))
     assert {f.decode_path for f in found} == {("base64",)}
 
