@@ -40,6 +40,8 @@ class Base64:
         Form(rb"\A[A-Za-z0-9+/_-]{20}", 20),
     )
 
+    joins = False
+
     def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
         """One for each run and phase that was hit."""
         found: list[Decoded] = []
@@ -67,19 +69,22 @@ class _Run:
         pieces[-1] = (pieces[-1][0], _RUN.match(data, pieces[-1][1], at + DECODE_REACH_BYTES).end())  # type: ignore[union-attr]
         _extend(data, pieces, at + DECODE_REACH_BYTES)
         self._pieces = pieces
+        self._starts = [start for start, _ in pieces]
         self._sizes = [0, *accumulate(end - start for start, end in pieces)]
         self.start, self.end = pieces[0][0], pieces[-1][1]
 
     def holds(self, offset: int) -> bool:
         """Whether a piece of the run holds this byte."""
-        return self.start <= offset < self.end and any(start <= offset < end for start, end in self._pieces)
+        return self.start <= offset < self.end and offset < self._pieces[self._piece(offset)][1]
 
     def index(self, offset: int) -> int:
-        """Which character of the run stands at an offset."""
-        for (start, end), before in zip(self._pieces, self._sizes, strict=False):
-            if offset < end:
-                return before + offset - start
-        return self._sizes[-1]
+        """Which character of the run stands at an offset; of one between two pieces, the first after it."""
+        piece = self._piece(offset)
+        start, end = self._pieces[piece]
+        return self._sizes[piece] + min(offset, end) - start
+
+    def _piece(self, offset: int) -> int:
+        return max(0, bisect_right(self._starts, offset) - 1)
 
     def decode(self, skip: int) -> Decoded | None:
         """The bytes of the characters past the first `skip`."""

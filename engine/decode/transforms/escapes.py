@@ -30,6 +30,7 @@ class _Escape:
     name: str
     forms: tuple[Form, ...]
     thorough: tuple[Form, ...] = ()
+    joins = True
     _pattern: re.Pattern[bytes]
     value: Callable[[re.Match[bytes]], bytes | None]
 
