@@ -23,7 +23,7 @@ from gossip.engine.detect.match import Match, without_shadowed
 from gossip.engine.detect.nested import Budget, children
 from gossip.engine.detect.parts import Joiner
 from gossip.engine.detect.segment import Segment, segments
-from gossip.engine.detect.windows import sorted_hits
+from gossip.engine.detect.windows import Hits, windows_of
 from gossip.engine.limits import (
     DECODE_DEPTH_MAX,
     DECODE_REACH_BYTES,
@@ -125,13 +125,11 @@ class Detector:
         """Windows by rule and hits by transform; None where there is nothing."""
         if self._database is None:
             return None
-        hits: list[tuple[int, int]] = []
-
-        def on_hit(probe: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            hits.append((probe, end))
-
-        self._database.scan(data, match_event_handler=on_hit)
-        return sorted_hits(hits, self._program.probes, len(data)) if hits else None
+        hits = Hits(self._program.probes)
+        self._database.scan(data, match_event_handler=hits.add)
+        if not hits:
+            return None
+        return windows_of(hits.windows, self._program.probes, len(data)), hits.encoded
 
     def _decoded(
         self, buffer: Buffer, segment: Segment, encoded: dict[int, list[Hit]], budget: Budget

@@ -35,21 +35,22 @@ class Joiner:
         for match in matches:
             if match.rule in self.components:
                 by_rule.setdefault(match.rule, []).append(match)
+        near = {rule: _Candidates(found) for rule, found in by_rule.items()}
         joined, alone = [], 0
         for match in matches:
             if match.rule in self._silent:
                 continue
-            parts = self._parts(match, by_rule)
+            parts = self._parts(match, near)
             if parts is None:
                 alone += 1
             else:
                 joined.append(replace(match, parts=parts) if parts else match)
         return joined, alone
 
-    def _parts(self, match: Match, by_rule: dict[int, list[Match]]) -> tuple[Match, ...] | None:
+    def _parts(self, match: Match, near: dict[int, _Candidates]) -> tuple[Match, ...] | None:
         parts = []
         for rule, component in self._wanted.get(match.rule, ()):
-            part = _nearest(match, by_rule.get(rule, ()), component)
+            part = near[rule].nearest(match, component) if rule in near else None
             if part is not None:
                 parts.append(part)
             elif not component.optional:
@@ -57,30 +58,49 @@ class Joiner:
         return tuple(parts)
 
 
-def _nearest(match: Match, candidates: Sequence[Match], component: Component) -> Match | None:
-    """The candidate with the fewest bytes in between, the earlier one of two; None where none is near enough."""
-    best: tuple[int, int] | None = None
-    # Sorted by start; from the match outwards, the gap to the right only grows.
-    at = bisect_left(candidates, match.start, key=lambda candidate: candidate.start)
-    for index in range(at, len(candidates)):
-        gap = candidates[index].start - match.end
-        if best is not None and gap > best[0]:
-            break
-        if _within(match, candidates[index], component):
-            best = min(best or (gap, index), (max(gap, 0), index))
-    for index in range(at - 1, -1, -1):
-        gap = max(0, match.start - candidates[index].end)
-        if best is not None and match.start - candidates[index].start > best[0] + _SPAN_MAX:
-            break
-        if _within(match, candidates[index], component):
-            best = min(best or (gap, index), (gap, index))
-        elif component.within_lines is not None and match.line - candidates[index].end_line > component.within_lines:
-            break
-    return candidates[best[1]] if best is not None else None
+class _Candidates:
+    """The matches of one component rule, by start."""
+
+    def __init__(self, matches: Sequence[Match]) -> None:
+        self._matches = matches
+        # No candidate is longer: past these, an earlier start cannot mean a nearer end.
+        self._widest = max(one.end - one.start for one in matches)
+        self._tallest = max(one.end_line - one.line for one in matches)
+
+    def nearest(self, match: Match, component: Component) -> Match | None:
+        """The one with the fewest bytes in between, the earlier one of two; None where none is near enough."""
+        best: tuple[int, int] | None = None
+        # From the match outwards, the gap to the right only grows.
+        at = bisect_left(self._matches, match.start, key=lambda candidate: candidate.start)
+        for index in range(at, len(self._matches)):
+            gap = max(0, self._matches[index].start - match.end)
+            if (best is not None and gap >= best[0]) or _past(match, self._matches[index], component):
+                break
+            if _within(match, self._matches[index], component):
+                best = gap, index
+        for index in range(at - 1, -1, -1):
+            if self._before_all(match, self._matches[index], component, best):
+                break
+            gap = max(0, match.start - self._matches[index].end)
+            if _within(match, self._matches[index], component):
+                best = min(best or (gap, index), (gap, index))
+        return self._matches[best[1]] if best is not None else None
+
+    def _before_all(self, match: Match, part: Match, component: Component, best: tuple[int, int] | None) -> bool:
+        """Whether this one and all that start before it are too far to the left, or farther than the best."""
+        reach = match.start - part.start - self._widest
+        if best is not None and reach > best[0]:
+            return True
+        if component.within_bytes is not None and reach > component.within_bytes:
+            return True
+        return component.within_lines is not None and match.line - part.line - self._tallest > component.within_lines
 
 
-_SPAN_MAX = 64 * 1024
-"""No candidate is longer: past it, an earlier start cannot mean a nearer end."""
+def _past(match: Match, part: Match, component: Component) -> bool:
+    """Whether this one and all that start after it are too far to the right."""
+    if component.within_bytes is not None and part.start - match.end > component.within_bytes:
+        return True
+    return component.within_lines is not None and part.line - match.end_line > component.within_lines
 
 
 def _within(match: Match, part: Match, component: Component) -> bool:

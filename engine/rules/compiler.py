@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 3
-"""Part of the cache key: raise it when the meaning of a program's fields changes."""
+PROGRAM_FORMAT = 4
+"""Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,20 @@ _PLAIN_BYTES_MIN = 5
 _ALWAYS = (b"\x1f\x8b\x08\x00", b"\\u00")
 """Not a rule's, but worth finding in base64: gzip, and escaped text."""
 
+_DIGIT, _HIGH, _OCTAL = b"0123456789", b"234567", b"01234567"
+_HEX_DIGIT = b"0123456789abcdefABCDEF"
+_ALWAYS_SETS: tuple[tuple[bytes, ...], ...] = (
+    (b"%", _HIGH, _HEX_DIGIT) * 2,
+    (b"\\", b"x", _HIGH, _HEX_DIGIT) * 2,
+    (b"\\", b"u", b"{", _HIGH, _HEX_DIGIT, b"}", b"\\"),
+    (b"\\", b"1", _OCTAL, _OCTAL) * 2,
+    (b"&", b"#", _DIGIT, _DIGIT, b";", b"&", b"#"),
+    (b"&", b"#", b"1", _DIGIT, _DIGIT, b";", b"&", b"#"),
+    (b"&", b"#", b"xX", _HIGH, _HEX_DIGIT, b";", b"&", b"#"),
+)
+"""Two escapes of printable text in a row, byte set by byte set, to be found in base64."""
+_ALWAYS_BYTES_MAX = 14
+
 
 class Probe(NamedTuple):
     """One expression of the database. A match of rule `rule` that holds a hit ending at e lies within
@@ -100,6 +114,8 @@ def encoded_expressions(nodes: Iterable[Node | None], mode: DecodeMode) -> list[
     for literal, caseless in [*sorted(_literals(nodes)), *((literal, False) for literal in _ALWAYS)]:
         for variant in _variants(literal) if caseless else (literal,):
             _add_literal(forms, variant, 1 if variant != literal else _CASELESS_LAYERS if caseless else _CASED_LAYERS)
+    for sets in _ALWAYS_SETS:
+        forms.add_base64(tuple(map(frozenset, sets)), longest=_ALWAYS_BYTES_MAX)
     return list(forms.found.values())
 
 

@@ -48,6 +48,8 @@ class Transform(Protocol):
     """Found whatever the rules."""
     thorough: tuple[Form, ...]
     """Added by `--decode thorough`: dear, but they miss no span that is long enough."""
+    joins: bool
+    """Hits that touch mean the same as one over all of them: what is decoded is their neighbourhood, not a run."""
 
     def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
         """What stands around the hits, each span once. Never raises; what is no such encoding gives nothing."""

@@ -19,6 +19,8 @@ _LINE_MIN = 16
 _BREAK = re.compile(rb"\r?\n[ \t]*|(?:\\r)?\\n|[\"'][ \t]*[+.,]?[ \t]*\\?\r?\n[ \t]*[\"']")
 _BREAK_BEFORE = re.compile(rb"(?:\r?\n[ \t]*|(?:\\r)?\\n|[\"'][ \t]*[+.,]?[ \t]*\\?\r?\n[ \t]*[\"'])\Z")
 _BREAK_BYTES_MAX = 64
+_DASHES = b"--"
+"""So begin the lines after a block: of a mail's boundary, of a key's end. They are in the alphabet for URLs."""
 
 
 class Base64:
@@ -37,6 +39,8 @@ class Base64:
         Form(rb"[^A-Za-z0-9+/_-][A-Za-z0-9+/_-]{20}", 20),
         Form(rb"\A[A-Za-z0-9+/_-]{20}", 20),
     )
+
+    joins = False
 
     def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
         """One for each run and phase that was hit."""
@@ -65,19 +69,22 @@ class _Run:
         pieces[-1] = (pieces[-1][0], _RUN.match(data, pieces[-1][1], at + DECODE_REACH_BYTES).end())  # type: ignore[union-attr]
         _extend(data, pieces, at + DECODE_REACH_BYTES)
         self._pieces = pieces
+        self._starts = [start for start, _ in pieces]
         self._sizes = [0, *accumulate(end - start for start, end in pieces)]
         self.start, self.end = pieces[0][0], pieces[-1][1]
 
     def holds(self, offset: int) -> bool:
         """Whether a piece of the run holds this byte."""
-        return self.start <= offset < self.end and any(start <= offset < end for start, end in self._pieces)
+        return self.start <= offset < self.end and offset < self._pieces[self._piece(offset)][1]
 
     def index(self, offset: int) -> int:
-        """Which character of the run stands at an offset."""
-        for (start, end), before in zip(self._pieces, self._sizes, strict=False):
-            if offset < end:
-                return before + offset - start
-        return self._sizes[-1]
+        """Which character of the run stands at an offset; of one between two pieces, the first after it."""
+        piece = self._piece(offset)
+        start, end = self._pieces[piece]
+        return self._sizes[piece] + min(offset, end) - start
+
+    def _piece(self, offset: int) -> int:
+        return max(0, bisect_right(self._starts, offset) - 1)
 
     def decode(self, skip: int) -> Decoded | None:
         """The bytes of the characters past the first `skip`."""
@@ -121,7 +128,7 @@ def _before(data: bytes, at: int) -> list[tuple[int, int]]:
         if gap is None or not _RUN.match(data, start):
             break
         line = run_start(data, gap.start(), _ALPHABET, gap.start() - floor)
-        if gap.start() - line < _LINE_MIN:
+        if gap.start() - line < _LINE_MIN or data.startswith(_DASHES, line):
             break
         pieces[0] = (start, pieces[0][1])
         pieces.insert(0, (line, gap.start()))
@@ -138,6 +145,6 @@ def _extend(data: bytes, pieces: list[tuple[int, int]], ceiling: int) -> None:
         if gap is None:
             return
         following = _RUN.match(data, gap.end(), ceiling)
-        if following is None or following.end() == following.start():
+        if following is None or following.end() == following.start() or data.startswith(_DASHES, following.start()):
             return
         pieces.append(following.span())

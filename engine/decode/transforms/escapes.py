@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 from html.entities import name2codepoint
 
 from gossip.engine.decode.transforms.base import Decoded, Form, Hit, Origin
@@ -30,6 +31,7 @@ class _Escape:
     name: str
     forms: tuple[Form, ...]
     thorough: tuple[Form, ...] = ()
+    joins = True
     _pattern: re.Pattern[bytes]
     value: Callable[[re.Match[bytes]], bytes | None]
 
@@ -49,27 +51,36 @@ class _Escape:
     def _decode(self, data: bytes, low: int, high: int) -> Decoded | None:
         if not self.plausible(data, low, high):
             return None
-        parts: list[bytes] = []
-        here: list[int] = [0]
-        there: list[int] = [low]
-        size, position = 0, low
+        stored = data[low:high]
         value = type(self).value
-        for match in self._pattern.finditer(data, low, high):
-            text = value(match)
-            if text is None:
-                continue
-            start, end = match.span()
-            parts.append(data[position:start])
-            parts.append(text)
-            size += start - position
-            here += (size, size + len(text))
-            there += (start, end)
-            size += len(text)
-            position = end
-        if position == low:
+        decoded = self._pattern.sub(lambda match: match[0] if (text := value(match)) is None else text, stored)
+        if decoded == stored:
             return None
-        parts.append(data[position:high])
-        return Decoded(self.name, b"".join(parts), _origin(here, there, high), low, high, escaped=True)
+        return Decoded(self.name, decoded, self._origin(stored, low), low, high, escaped=True)
+
+    def _origin(self, stored: bytes, low: int) -> Origin:
+        """Where decoded bytes came from. Few windows hold a secret, so the marks are made when first asked for."""
+
+        @cache
+        def origin() -> Origin:
+            return _moved(*self._marks(stored, low), low + len(stored))
+
+        return lambda start, end: origin()(start, end)
+
+    def _marks(self, stored: bytes, low: int) -> tuple[list[int], list[int]]:
+        """Offsets of the beginning and the end of every escape, decoded and as they are stored, after that of both."""
+        here, there = [0], [low]
+        size = position = 0
+        for match in self._pattern.finditer(stored):
+            text = type(self).value(match)
+            if text is not None:
+                start, end = match.span()
+                size += start - position
+                here += (size, size + len(text))
+                there += (low + start, low + end)
+                size += len(text)
+                position = end
+        return here, there
 
 
 def _clusters(hits: Sequence[Hit], size: int) -> list[tuple[int, int]]:
@@ -84,7 +95,7 @@ def _clusters(hits: Sequence[Hit], size: int) -> list[tuple[int, int]]:
     return windows
 
 
-def _origin(here: list[int], there: list[int], last: int) -> Origin:
+def _moved(here: list[int], there: list[int], last: int) -> Origin:
     """Positions between two marks move along with the mark before them, but never past the mark after them."""
 
     def outer(position: int, *, end: bool) -> int:

@@ -21,6 +21,8 @@ class Hex:
         Form(rb"\A(?:[2-7][0-9a-fA-F]){12}", 24),
     )
 
+    joins = False
+
     def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
         """One for each run and parity that was hit."""
         found: list[Decoded] = []

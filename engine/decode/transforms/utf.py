@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _SAMPLE_BYTES = 1024
 _HELD_BYTES_MAX = 64 * 1024 * 1024
@@ -53,6 +53,21 @@ def transcode(data: bytes, encoding: str) -> bytes:
     return text.removeprefix("\ufeff").encode("utf-8", "replace")
 
 
+def wide_origin(data: bytes, encoding: str) -> Callable[[int, int], tuple[int, int]]:
+    """Half-open span of what `transcode` makes of `data` -> of `data`."""
+    codec = _CODECS[encoding]
+    decoded = data.decode(codec, "replace")
+    mark = len(data[: 4 if codec.startswith("utf-32") else 2]) if decoded.startswith("\ufeff") else 0
+    text = transcode(data, encoding)
+
+    def origin(start: int, end: int) -> tuple[int, int]:
+        # What is malformed may be shorter than what stands for it.
+        first = min(len(data), mark + outer_length(text[:start], codec))
+        return first, min(len(data), first + outer_length(text[start:end], codec))
+
+    return origin
+
+
 class WideText:
     """UTF-16 or UTF-32 content as UTF-8, chunk by chunk, that can say where each byte came from."""
 
@@ -63,6 +78,7 @@ class WideText:
         self._there: list[int] = []
         self._texts: list[bytes | None] = []
         self._held = 0
+        self._size = 0
 
     def chunks(self, stored: Iterable[bytes]) -> Iterator[bytes]:
         """The text. What is malformed becomes U+FFFD, a byte order mark is dropped."""
@@ -73,6 +89,7 @@ class WideText:
             text = decoder.decode(chunk, final=not chunk)
             start = there - pending
             there += len(chunk)
+            self._size = there
             if not here and text.startswith("\ufeff"):
                 text, start = text[1:], start + self._unit
             if text:
@@ -91,7 +108,8 @@ class WideText:
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Half-open span of the text -> of the stored bytes."""
-        return self._outer(start), self._outer(end)
+        # What is malformed may be shorter than what stands for it.
+        return min(self._size, self._outer(start)), min(self._size, self._outer(end))
 
     def _outer(self, offset: int) -> int:
         at = bisect_right(self._here, offset) - 1
