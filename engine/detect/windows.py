@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gossip.engine.decode.transforms import TRANSFORMS, Hit
+from gossip.engine.limits import ESCAPE_GAP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,9 +31,9 @@ def windows_of(
 class Hits:
     """What Vectorscan reports of one buffer, without what says nothing new: a flood of hits must not fill the memory.
 
-    Hits of escapes that touch become one, up to _STRETCH_BYTES, as what is decoded is their common neighbourhood. Of
-    hits in runs that overlap, and lie alike in the groups of their encoding, one is kept for so many bytes: the others
-    would be read in the same way out of the same run.
+    Hits of escapes that lie close together become one, up to _STRETCH_BYTES, as what is decoded is their common
+    neighbourhood. Of hits in runs that overlap, and lie alike in the groups of their encoding, one is kept for so many
+    bytes: the others would be read in the same way out of the same run.
     """
 
     def __init__(self, probes: tuple[Probe, ...]) -> None:
@@ -53,7 +54,8 @@ class Hits:
         found = self.encoded.setdefault(probe.transform, [])
         if TRANSFORMS[probe.transform].joins:
             last = found[-1] if found else None
-            if last is not None and end - width <= last.end and end - last.end + last.width <= _STRETCH_BYTES:
+            close = last is not None and end - width <= last.end + ESCAPE_GAP_BYTES
+            if last is not None and close and end - last.end + last.width <= _STRETCH_BYTES:
                 first = min(last.end - last.width, end - width)
                 found[-1] = Hit(end, end - first)
                 return

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import cache
 from html.entities import name2codepoint
 
 from gossip.engine.decode.transforms.base import Decoded, Form, Hit, Origin
@@ -60,12 +59,14 @@ class _Escape:
 
     def _origin(self, stored: bytes, low: int) -> Origin:
         """Where decoded bytes came from. Few windows hold a secret, so the marks are made when first asked for."""
+        marked: list[Origin] = []
 
-        @cache
-        def origin() -> Origin:
-            return _moved(*self._marks(stored, low), low + len(stored))
+        def origin(start: int, end: int) -> tuple[int, int]:
+            if not marked:
+                marked.append(_moved(*self._marks(stored, low), low + len(stored)))
+            return marked[0](start, end)
 
-        return lambda start, end: origin()(start, end)
+        return origin
 
     def _marks(self, stored: bytes, low: int) -> tuple[list[int], list[int]]:
         """Offsets of the beginning and the end of every escape, decoded and as they are stored, after that of both."""
