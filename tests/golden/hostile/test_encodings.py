@@ -48,5 +48,6 @@ def test_hostile_encodings_are_answered_within_bounds(tmp_path: Path) -> None:
     seconds, peak, losses, documents = json.loads(done.stdout)
     assert sorted(losses) == sorted(wanted)
     assert (documents, count > 40) == (count, True)
+    print(f"{seconds:.0f} s, {peak // 1024} MiB")
     assert seconds < SECONDS_MAX
     assert peak < PEAK_KIB_MAX
