@@ -47,6 +47,7 @@ def scan_folder(folder: Path, mode: DecodeMode = "anchors") -> UnitResult:
     first = results[0]
     for more in results[1:]:
         first.findings += more.findings
+        first.documents += more.documents
         first.losses += more.losses
         first.skipped += more.skipped
         first.suppressed += more.suppressed
