@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 Origin = Callable[[int, int], tuple[int, int]]
@@ -51,7 +51,7 @@ class Transform(Protocol):
     joins: bool
     """Hits that touch mean the same as one over all of them: what is decoded is their neighbourhood, not a run."""
 
-    def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
+    def decode(self, data: bytes, hits: Sequence[Hit]) -> Iterable[Decoded]:
         """What stands around the hits, each span once. Never raises; what is no such encoding gives nothing."""
 
 

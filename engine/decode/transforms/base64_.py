@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from gossip.engine.decode.transforms.base import Decoded, Form, Hit, Origin, run_start
@@ -42,9 +42,8 @@ class Base64:
 
     joins = False
 
-    def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
+    def decode(self, data: bytes, hits: Sequence[Hit]) -> Iterator[Decoded]:
         """One for each run and phase that was hit."""
-        found: list[Decoded] = []
         seen: set[tuple[int, int]] = set()
         run: _Run | None = None
         for hit in sorted(hits):
@@ -56,8 +55,7 @@ class Base64:
                 seen.add((run.start, skip))
                 decoded = run.decode(skip)
                 if decoded is not None:
-                    found.append(decoded)
-        return found
+                    yield decoded
 
 
 class _Run:

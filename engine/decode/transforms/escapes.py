@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html.entities import name2codepoint
 
 from gossip.engine.decode.transforms.base import Decoded, Form, Hit, Origin
@@ -34,14 +34,12 @@ class _Escape:
     _pattern: re.Pattern[bytes]
     value: Callable[[re.Match[bytes]], bytes | None]
 
-    def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
+    def decode(self, data: bytes, hits: Sequence[Hit]) -> Iterator[Decoded]:
         """One for each group of hits that lie close together."""
-        found = []
         for low, high in _clusters(hits, len(data)):
             decoded = self._decode(data, low, high)
             if decoded is not None:
-                found.append(decoded)
-        return found
+                yield decoded
 
     def plausible(self, data: bytes, low: int, high: int) -> bool:
         """Whether the window is worth decoding."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gossip.engine.decode.transforms.base import Decoded, Form, Hit, Origin, run_start
 from gossip.engine.limits import DECODE_REACH_BYTES, ENCODED_MIN_CHARS
@@ -23,12 +23,12 @@ class Hex:
 
     joins = False
 
-    def decode(self, data: bytes, hits: Sequence[Hit]) -> list[Decoded]:
+    def decode(self, data: bytes, hits: Sequence[Hit]) -> Iterator[Decoded]:
         """One for each run and parity that was hit."""
-        found: list[Decoded] = []
+        before: list[tuple[int, int]] = []
         for hit in sorted(hits):
             at = hit.end - hit.width
-            if any(d.start <= at < d.end and (at - d.start) % 2 == 0 for d in found[-2:]):
+            if any(low <= at < high and (at - low) % 2 == 0 for low, high in before):
                 continue
             start = run_start(data, at, _DIGITS, DECODE_REACH_BYTES)
             start += (at - start) % 2
@@ -37,8 +37,9 @@ class Hex:
             end -= (end - start) % 2
             if end - start >= ENCODED_MIN_CHARS:
                 text = data[start:end]
-                found.append(Decoded("hex", bytes.fromhex(text.decode("ascii")), _origin(start), start, end))
-        return found
+                # The two ways to read the last run.
+                before = [*before[-1:], (start, end)]
+                yield Decoded("hex", bytes.fromhex(text.decode("ascii")), _origin(start), start, end)
 
 
 def _origin(first: int) -> Origin:

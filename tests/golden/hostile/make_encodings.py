@@ -26,7 +26,6 @@ _STOPPED = {
     "words in base64, one run": "decoded-items",
     "words in hex, spaced": "decoded-items",
     "every phase": "decoded-items",
-    "lonely percents": "decoded-items",
     "gzip bomb in base64": "inflated-bytes",
     "zlib bomb in base64": "inflated-bytes",
     "gzip bomb in hex": "inflated-bytes",
@@ -124,9 +123,9 @@ def _nests() -> Iterator[tuple[str, bytes]]:
     for _ in range(20):
         data = gzip.compress(base64.b64encode(data), mtime=0)
     yield "gzip twenty times", base64.b64encode(data)
-    quine = (
-        b"Vm0wd2QyUXlVWGxWV0d4V1YwZDRWMVl3WkRSV01WbDNXa1JTVjAxV2JETlhhMUpUVmpBeFYySkVUbGhoTVVwVVZtcEJlRll5U2tWVWJHaG9"
-    )
+    quine = b"x"
+    for _ in range(40):  # its beginning no longer changes: base64 of it begins like it
+        quine = base64.b64encode(quine)[:400]
     yield "fixed point of base64", quine * 200
 
 

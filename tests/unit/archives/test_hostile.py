@@ -9,10 +9,11 @@ from tests.support.archives import expanded
 
 PEAK_MIB_MAX = 300
 _PROGRAM = """
-import resource, sys
+import sys
+from tests.support.memory import high_water_kib
 from tests.unit.archives.test_hostile import survey
 complaints = survey()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = high_water_kib() / 1024
 print(*complaints, sep="\\n")
 print(f"peak {peak:.0f}")
 """
