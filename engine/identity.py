@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TAG_ITEM = "gossip/item-id/v1"
 TAG_OBJECT_VERSION = "gossip/object-version/v1"
+TAG_UNIT = "gossip/unit-id/v1"
 TAG_RULE = "gossip/rule/v1"
 TAG_RULES_DIGEST = "gossip/rules-digest/v1"
 TAG_POLICY = "gossip/policy-hash/v2"
@@ -64,6 +65,7 @@ TAGS: tuple[str, ...] = tuple(
             TAG_OP_ID,
             TAG_OP_PAYLOAD,
             TAG_DISPLAY,
+            TAG_UNIT,
         )
     )
 )
@@ -198,6 +200,11 @@ def object_version_id(version: bytes) -> bytes:
 def ovid_hash(item: bytes, strength: Strength, version_id: bytes) -> bytes:
     """Identity of one version of one item; the same bytes, strong or weak, differ."""
     return derive(TAG_OVID, item, bytes([strength]), version_id)
+
+
+def unit_id(item: bytes, kind: str, content: bytes) -> bytes:
+    """A unit of work of a target: `content` names what it covers, whatever the size."""
+    return derive(TAG_UNIT, item, var(kind.encode()), var(content))
 
 
 def norm_hash(secret: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bytewax.dataflow import Stream, operator
 
@@ -12,6 +13,7 @@ from gossip.engine.decode.content import Left, Text, contents
 from gossip.engine.decode.documents import EXTRACTORS
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
+from gossip.operators.remember import unit_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
@@ -32,6 +34,7 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     """Everything one unit holds."""
     result = UnitResult(unit.target, units=1)
+    started = datetime.now(UTC)
     before = tools.detector.suppressed.copy()
     try:
         for opened in tools.source(unit.target).open(unit):
@@ -47,6 +50,8 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
         # The rest of the unit is lost, and nobody knows how much that is.
         result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
     result.suppressed = tools.detector.suppressed - before
+    if unit.id:
+        result.record = unit_record(tools, unit, result, started)
     return result
 
 
