@@ -22,6 +22,7 @@ TAG_ITEM = "gossip/item-id/v1"
 TAG_OBJECT_VERSION = "gossip/object-version/v1"
 TAG_UNIT = "gossip/unit-id/v1"
 TAG_RULE = "gossip/rule/v1"
+TAG_SCAN_POLICY = "gossip/scan-policy/v1"
 TAG_RULES_DIGEST = "gossip/rules-digest/v1"
 TAG_POLICY = "gossip/policy-hash/v2"
 TAG_SECRET = "gossip/secret-hash/v1"  # noqa: S105 - a domain tag
@@ -66,6 +67,7 @@ TAGS: tuple[str, ...] = tuple(
             TAG_OP_PAYLOAD,
             TAG_DISPLAY,
             TAG_UNIT,
+            TAG_SCAN_POLICY,
         )
     )
 )
@@ -249,6 +251,11 @@ def policy_hash(digest: bytes) -> bytes:
     """What decides whether an earlier scan of the same content still counts. No tenant key inside."""
     versions = bytes([POLICY_DERIVATION_VERSION]), bytes([ID_HASH_KEYED_V1]), bytes([POLICY_EVIDENCE_VERSION])
     return derive(TAG_POLICY, *versions, digest)
+
+
+def scan_policy(policy: bytes, options: bytes) -> bytes:
+    """The policy of a scan: that of its rules, and the options that decide what they get to see."""
+    return derive(TAG_SCAN_POLICY, policy, var(options))
 
 
 def observation_id(tenant: bytes, policy: bytes, occurrence: bytes) -> bytes:

@@ -97,7 +97,7 @@ def _without_sightings(result: UnitResult) -> UnitResult:
         return result
     return UnitResult(
         target=result.target,
-        findings=result.findings,
+        findings=[] if result.record else result.findings,
         units=result.units,
         documents=result.documents,
         bytes=result.bytes,

@@ -176,6 +176,7 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
         found = [_placed(tools, gathered.target, sighting, places) for sighting in unit.sightings]
         result = UnitResult(gathered.target, [finding for finding in found if finding is not None])
         if unit.record is not None:
+            result.findings[:0] = unit.record.findings
             result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=None not in found)
         results.append(result)
     plan = gathered.plan

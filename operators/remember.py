@@ -10,22 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from gossip.engine.identity import unit_id
 from gossip.operators.worker import Tools, Worker
-from gossip.schemas.ledger import Outcome, UnitRecord
+from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK, Outcome, UnitRecord
 from gossip.schemas.protocols import Failure, Known, Memory, RememberedSource
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
-
-ATTEMPTS_MAX = 3
-"""A unit that could not be scanned in full so often is parked: not tried again until somebody says so."""
-
-COVERED = "covered"
-"""Kind of the record that says which tips were scanned completely; its version lists them."""
-WALK = "walk"
-"""Kind of the record of a history: what it reports because of paths alone, and what is missing in it."""
 
 PASSING_LOSSES = frozenset({"missing-object", "unreadable", "vanished"})
 """What another run may be able to read. Every other loss is of the content itself, and content does not change."""
@@ -105,8 +97,8 @@ def unit_record(tools: Tools, unit: ScanUnit, result: UnitResult, started: datet
 
 def walk_record(tools: Tools, plan: PlanReport, result: UnitResult) -> UnitRecord:
     """What the lake will say of a target's history."""
-    name = unit_id(tools.item(plan.target), WALK, plan.reach.encode()).hex()
-    record = _record(tools, plan.target, name, WALK, result)
+    name = unit_id(tools.item(plan.target), KIND_WALK, plan.reach.encode()).hex()
+    record = _record(tools, plan.target, name, KIND_WALK, result)
     record.version = plan.reach
     return record
 
@@ -114,8 +106,8 @@ def walk_record(tools: Tools, plan: PlanReport, result: UnitResult) -> UnitRecor
 def covered_record(tools: Tools, plan: PlanReport) -> UnitRecord:
     """What the lake will say once the target was scanned completely."""
     version = " ".join(plan.reached)
-    name = unit_id(tools.item(plan.target), COVERED, version.encode()).hex()
-    record = _record(tools, plan.target, name, COVERED, UnitResult(plan.target))
+    name = unit_id(tools.item(plan.target), KIND_COVERED, version.encode()).hex()
+    record = _record(tools, plan.target, name, KIND_COVERED, UnitResult(plan.target))
     record.version = version
     return record
 

@@ -22,6 +22,14 @@ DETAIL_CHARS_MAX = 1000
 LOSS_NAMES_MAX = 10
 """Losses named in a ledger row; the counters stay exact."""
 
+ATTEMPTS_MAX = 3
+"""A unit that could not be scanned in full so often is parked: not tried again until somebody says so."""
+
+KIND_COVERED = "covered"
+"""Kind of the unit that says which tips were scanned completely; its version lists them."""
+KIND_WALK = "walk"
+"""Kind of the unit of a history: what it reports because of paths alone, and what is missing in it."""
+
 _CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
 
 

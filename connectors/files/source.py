@@ -106,8 +106,9 @@ class FileSource:
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""
         assert isinstance(unit.payload, tuple)
-        return b"\0\0".join(weak_version(os.path.join(self._root, path) if path else self._root, path)
-                           for path in unit.payload)
+        return b"\0\0".join(
+            weak_version(os.path.join(self._root, path) if path else self._root, path) for path in unit.payload
+        )
 
     def open(self, unit: ScanUnit) -> Iterator[Opened]:
         """The files of a unit."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gossip.connectors.lake.lane import CommitLane
 from gossip.connectors.lake.storage import LakeMissingError
 from gossip.connectors.lake.table import LakeTable
-from gossip.schemas.ledger import STATUS_OF_LABEL, LaneContext, Status, UnitRecord
+from gossip.schemas.ledger import KIND_COVERED, STATUS_OF_LABEL, LaneContext, Status, UnitRecord
 from gossip.schemas.protocols import Failure, Known
 from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.storage import Location
     from gossip.schemas.finding import Finding
 
-COVERED = "covered"
 _FAILED = (Status.FAILED_RETRYABLE, Status.FAILED_PERMANENT)
 
 
@@ -49,7 +48,7 @@ class LakeMemory:
                 rows = zip(*(batch[name].to_pylist() for name in columns), strict=True)
                 for unit, kind, label, attempts, version, losses in rows:
                     status = STATUS_OF_LABEL[label]
-                    if kind == COVERED and status.done:
+                    if kind == KIND_COVERED and status.done:
                         covered.update(version.split())
                     best[unit] = max(best.get(unit, (status, attempts, losses or [])), (status, attempts, losses or []))
         failed = {
