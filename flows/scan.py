@@ -86,7 +86,7 @@ def _plan_result(item: HistoryUnit | PlanReport) -> UnitResult | None:
     """What a plan adds to the totals."""
     if isinstance(item, HistoryUnit):
         return None
-    result = UnitResult(item.target, planned_bytes=item.bytes, losses=list(item.losses))
+    result = UnitResult(item.target, planned_bytes=item.bytes, losses=[*item.losses, *item.known])
     result.skipped.update(dict(item.skipped))
     return result
 

@@ -17,7 +17,7 @@ from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
-from gossip.operators.remember import covered_record, placed_record, walk_record
+from gossip.operators.remember import covered_record, missing_in, placed_record, walk_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
@@ -105,10 +105,11 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
                 self._histories.append(value)
             elif isinstance(value, PlanReport):
                 self._plan = value
-                self._lost = self._lost or bool(value.losses)
+                self._lost = self._lost or missing_in(value.losses) is None
             else:
                 self._units += value.units
-                self._lost = self._lost or bool(value.losses)
+                failed = value.record is None or value.record.outcome == "failed_retryable"
+                self._lost = self._lost or (bool(value.losses) and failed)
                 if value.sightings:
                     self._sighted.append(Sighted(value.sightings, value.record))
         plan = self._plan
@@ -183,11 +184,12 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     history = _of_walks(tools, gathered.target, walks)
     history.suppressed = tools.detector.suppressed - before
     results.append(history)
+    missing = missing_in([*plan.losses, *history.losses])
     if plan.histories:
-        history.record = walk_record(tools, plan, history)
-    if gathered.complete and not history.losses and plan.reached:
+        history.record = walk_record(tools, plan, history, missing)
+    if gathered.complete and missing is not None and (plan.reached or missing):
         after = plan.units + bool(plan.histories)
-        results.append(UnitResult(gathered.target, record=covered_record(tools, plan), after=after))
+        results.append(UnitResult(gathered.target, record=covered_record(tools, plan, missing), after=after))
     return results
 
 

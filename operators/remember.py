@@ -7,14 +7,15 @@ many processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
 from gossip.engine.identity import unit_id
 from gossip.operators.worker import Tools, Worker
-from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK, Outcome, UnitRecord
+from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK, Outcome, UnitRecord, coverage_text
 from gossip.schemas.protocols import Failure, Known, Memory, RememberedSource
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
@@ -22,7 +23,8 @@ from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 PASSING_LOSSES = frozenset({"missing-object", "unreadable", "vanished"})
 """What another run may be able to read. Every other loss is of the content itself, and content does not change."""
 
-_CODE_UNKNOWN = "lost"
+PARKED = "parked"
+_OBJECT_ID = re.compile("[0-9a-f]{40}")
 
 
 def lane_of(target_id: str, lanes: int) -> int:
@@ -36,9 +38,13 @@ def remembered_plan(worker: Worker, memory: Memory, target: int) -> Iterator[Sca
     source = cast("RememberedSource", tools.source(target))
     target_id = tools.item(target).hex()
     known = memory.known(target_id, lane_of(target_id, memory.lanes))
+    covered, missing = known.covered, tuple(Loss("missing-object", *lost) for lost in known.missing)
+    if any(source.holds(loss.where) for loss in missing):
+        covered, missing = frozenset[str](), ()  # what was missing is found a place by walking everything
     dropped = saved = 0
     losses: list[Loss] = []
-    for item in source.plan_beyond(known.covered):
+    kept = [*missing, *_permanent(known)] if covered else []
+    for item in source.plan_beyond(covered):
         if isinstance(item, ScanUnit):
             unit = replace(item, id=unit_id(tools.item(target), item.kind, source.content_key(item)).hex())
             said = _answered(unit, source.reach, known)
@@ -52,10 +58,17 @@ def remembered_plan(worker: Worker, memory: Memory, target: int) -> Iterator[Sca
                 item,
                 units=item.units - dropped,
                 bytes=item.bytes - saved,
-                losses=(*item.losses, *losses),
+                losses=(*item.losses, *(loss for loss in losses if loss.kind == PARKED)),
+                known=(*kept, *(loss for loss in losses if loss.kind != PARKED and not covered)),
             )
         else:
             yield item
+
+
+def _permanent(known: Known) -> list[Loss]:
+    """What cannot be read in content that a plan beyond the covered tips does not come to."""
+    failed = [(name, failure) for name, failure in known.failed.items() if failure.permanent]
+    return [loss for name, failure in failed for loss in _old_losses(name, failure) if loss.kind != "missing-object"]
 
 
 def _answered(unit: ScanUnit, reach: str, known: Known) -> list[Loss] | None:
@@ -72,7 +85,7 @@ def _answered(unit: ScanUnit, reach: str, known: Known) -> list[Loss] | None:
 def _old_losses(name: str, failure: Failure) -> list[Loss]:
     if not failure.permanent:
         why = f"parked after {failure.attempts} attempts; `gossip unpark` lets it be tried again"
-        return [Loss("parked", f"unit {name}", f"{why}: {'; '.join(failure.losses)}")]
+        return [Loss(PARKED, f"unit {name}", f"{why}: {'; '.join(failure.losses)}")]
     found = []
     for text in failure.losses:
         kind, _, rest = text.partition(": ")
@@ -95,17 +108,35 @@ def unit_record(tools: Tools, unit: ScanUnit, result: UnitResult, started: datet
     return record
 
 
-def walk_record(tools: Tools, plan: PlanReport, result: UnitResult) -> UnitRecord:
-    """What the lake will say of a target's history."""
-    name = unit_id(tools.item(plan.target), KIND_WALK, plan.reach.encode()).hex()
+def missing_in(losses: Iterable[Loss]) -> dict[str, str] | None:
+    """Ids of missing objects, and where they belong; None if something else was lost.
+
+    A missing object does not keep a target from being complete: what is complete is what is there, and the object is
+    looked for in every run.
+    """
+    found: dict[str, str] = {}
+    for loss in losses:
+        if loss.kind != "missing-object" or not _OBJECT_ID.fullmatch(loss.where):
+            return None
+        found.setdefault(loss.where, loss.detail)
+    return found
+
+
+def walk_record(tools: Tools, plan: PlanReport, result: UnitResult, missing: dict[str, str] | None) -> UnitRecord:
+    """What the lake will say of a target's history, as it is without the missing objects."""
+    content = "".join((plan.reach, *sorted(missing or ())))
+    name = unit_id(tools.item(plan.target), KIND_WALK, content.encode()).hex()
     record = _record(tools, plan.target, name, KIND_WALK, result)
     record.version = plan.reach
+    if result.losses and missing is not None:
+        record.outcome = "failed_permanent"
     return record
 
 
-def covered_record(tools: Tools, plan: PlanReport) -> UnitRecord:
-    """What the lake will say once the target was scanned completely."""
-    version = " ".join(plan.reached)
+def covered_record(tools: Tools, plan: PlanReport, missing: dict[str, str]) -> UnitRecord:
+    """What the lake will say once the target was scanned completely, but for what is missing."""
+    still = {loss.where: loss.detail for loss in plan.known if loss.kind == "missing-object"}
+    version = coverage_text(plan.reached, {**still, **missing}.items())
     name = unit_id(tools.item(plan.target), KIND_COVERED, version.encode()).hex()
     record = _record(tools, plan.target, name, KIND_COVERED, UnitResult(plan.target))
     record.version = version
@@ -142,4 +173,4 @@ def _outcome(losses: list[Loss]) -> tuple[Outcome, str, str]:
         return "scanned", "", ""
     passing = [loss for loss in losses if loss.kind in PASSING_LOSSES]
     first = (passing or losses)[0]
-    return "failed_retryable" if passing else "failed_permanent", first.kind or _CODE_UNKNOWN, first.detail
+    return "failed_retryable" if passing else "failed_permanent", first.kind, first.detail

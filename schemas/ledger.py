@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Literal
+from urllib.parse import quote, unquote
 
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.finding import Finding
@@ -58,6 +60,22 @@ DONE_LABELS = tuple(status.label for status in Status if status.done)
 
 Outcome = Literal["scanned", "skipped", "failed_permanent", "failed_retryable"]
 """What the scan says. Whether `scanned` means clean is for the lane to say: it knows what earlier attempts found."""
+
+
+def coverage_text(tips: Iterable[str], missing: Iterable[tuple[str, str]]) -> str:
+    """The version of a `covered` unit: ids of tips in hex, and of each missing object its id and where it belongs.
+
+    >>> coverage_text(["aa", "bb"], [("cc", "a b.txt")])
+    'aa bb !cc:a%20b.txt'
+    """
+    return " ".join((*sorted(tips), *(f"!{name}:{quote(where, errors='replace')}" for name, where in sorted(missing))))
+
+
+def read_coverage(version: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The tips and the missing objects in the version of a `covered` unit."""
+    parts = version.split()
+    missing = (part[1:].partition(":") for part in parts if part.startswith("!"))
+    return [part for part in parts if not part.startswith("!")], tuple((n, unquote(where)) for n, _, where in missing)
 
 
 def status_of(outcome: Outcome, findings: int) -> Status:

@@ -114,6 +114,9 @@ class RememberedSource(Source, Protocol):
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what the covered tips lead to. `covered` are ids that reports gave as `reached`."""
 
+    def holds(self, object_id: str) -> bool:
+        """Whether an object that was missing is there now."""
+
     def content_key(self, unit: ScanUnit) -> bytes:
         """Bytes that are the same in every run exactly while the unit's content is."""
 
@@ -137,7 +140,9 @@ class Known:
     """Ids of units that need no scan, those that failed for good included."""
     failed: Mapping[str, Failure] = field(default_factory=dict)
     covered: frozenset[str] = frozenset()
-    """Ids in hex of tips that were scanned completely."""
+    """Ids in hex of tips that were scanned completely, but for the missing objects."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """Objects that were not there then: id in hex, and where it belongs."""
 
 
 class Lane(Protocol):

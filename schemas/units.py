@@ -77,6 +77,8 @@ class PlanReport:
     skipped: tuple[tuple[str, int], ...] = ()
     reached: tuple[str, ...] = ()
     """Ids in hex of the tips that a complete scan of this plan covers, and that none covered before."""
+    known: tuple[Loss, ...] = ()
+    """Losses that the ledger keeps: they are reported, and the target may be complete but for them."""
     reach: str = ""
     """Digest of everything that decides which documents have a place. Empty where every document has one."""
 

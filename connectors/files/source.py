@@ -103,6 +103,10 @@ class FileSource:
         """As `plan`: whether a file has changed is for its unit's key to say."""
         return self.plan()
 
+    def holds(self, object_id: str) -> bool:
+        """Files are never missing: those that are listed were there."""
+        return False
+
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""
         assert isinstance(unit.payload, tuple)

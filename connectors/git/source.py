@@ -140,6 +140,10 @@ class GitSource:
         yield from self._plan_files(self._checkout.paths)
         yield self._report()
 
+    def holds(self, object_id: str) -> bool:
+        """Whether an object that was missing is there now."""
+        return self._store.has(bytes.fromhex(object_id))
+
     def content_key(self, unit: ScanUnit) -> bytes:
         """Ids of the blobs; of files of the checkout, names, sizes and times."""
         if unit.kind == "pack":

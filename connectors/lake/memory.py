@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gossip.connectors.lake.lane import CommitLane
 from gossip.connectors.lake.storage import LakeMissingError
 from gossip.connectors.lake.table import LakeTable
-from gossip.schemas.ledger import KIND_COVERED, STATUS_OF_LABEL, LaneContext, Status, UnitRecord
+from gossip.schemas.ledger import KIND_COVERED, STATUS_OF_LABEL, LaneContext, Status, UnitRecord, read_coverage
 from gossip.schemas.protocols import Failure, Known
 from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES
 
@@ -39,17 +39,17 @@ class LakeMemory:
     def known(self, target_id: str, lane: int) -> Known:
         """What the ledger says of a target under this policy; nothing where there is no lake yet."""
         best: dict[str, tuple[Status, int, list[str]]] = {}
-        covered: set[str] = set()
-        columns = ("unit_id", "kind", "status", "attempts", "version", "loss_names")
+        coverage: list[tuple[tuple[int, int], str]] = []
+        columns = ("unit_id", "kind", "status", "attempts", "version", "loss_names", "seq", "ordinal")
         with suppress(LakeMissingError):
             ledger = LakeTable.open(self.location, LEDGER)
             condition = target_condition(self.context, target_id)
             for batch in ledger.batches(columns, lane=lane_name(lane), condition=condition):
                 rows = zip(*(batch[name].to_pylist() for name in columns), strict=True)
-                for unit, kind, label, attempts, version, losses in rows:
+                for unit, kind, label, attempts, version, losses, seq, ordinal in rows:
                     status = STATUS_OF_LABEL[label]
                     if kind == KIND_COVERED and status.done:
-                        covered.update(version.split())
+                        coverage.append(((seq, ordinal), version))
                     best[unit] = max(best.get(unit, (status, attempts, losses or [])), (status, attempts, losses or []))
         failed = {
             unit: Failure(attempts - self._unparked.get(unit, 0), status is Status.FAILED_PERMANENT, tuple(losses))
@@ -57,7 +57,12 @@ class LakeMemory:
             if status in _FAILED
         }
         done = frozenset(unit for unit, (status, _, _) in best.items() if status.done)
-        return Known(done, failed, frozenset(covered))
+        tips: set[str] = set()
+        missing: tuple[tuple[str, str], ...] = ()
+        for _, version in sorted(coverage):
+            more, missing = read_coverage(version)
+            tips.update(more)
+        return Known(done, failed, frozenset(tips), missing)
 
     def lane(self, number: int) -> RememberedLane:
         """The lane of a number. Creates the lake where there is none."""
@@ -101,10 +106,8 @@ class RememberedLane:
         owners = self._owners.get(record.target_id)
         if owners is None:
             owners = self._owners[record.target_id] = self._load(record.target_id)
-        fresh = []
-        for finding in record.findings:
-            if owners.setdefault(bytes.fromhex(finding.occurrence_id), record.unit_id) == record.unit_id:
-                fresh.append(finding)
+        unit = record.unit_id
+        fresh = [f for f in record.findings if owners.setdefault(bytes.fromhex(f.occurrence_id), unit) == unit]
         record.findings = fresh
         self._lane.add(record)
         return fresh

@@ -26,9 +26,9 @@ def run_query(
     sql: str, *, state: str | None, uri: str | None, fmt: str | None, output: str | None, options: Iterable[str]
 ) -> None:
     """Answer a query on stdout or in a file. Raises MisuseError for what was asked wrongly, and the lake's errors."""
-    from gossip.connectors.state.folder import lake_of
     from gossip.connectors.lake.views import query
     from gossip.connectors.report.base import Output
+    from gossip.connectors.state.folder import lake_of
 
     if (state is None) == (uri is None):
         raise MisuseError("name the lake: either --state DIR or --lake URI")
