@@ -13,7 +13,6 @@ falls.
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import replace
 from functools import cached_property
@@ -25,6 +24,7 @@ from blake3 import blake3
 
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
+from gossip.connectors.git.documents import blob_document
 from gossip.connectors.git.history import Graph, author_of, commits_at, parse_commit, read_graph
 from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
@@ -35,7 +35,7 @@ from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
-from gossip.schemas.protocols import Document, Opened
+from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
@@ -390,22 +390,3 @@ class GitSource:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
         return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
-
-
-def blob_document(
-    name: bytes,
-    first: bytes,
-    more: Iterator[bytes] | None = None,
-    *,
-    place: Callable[[], Place] | None = None,
-    path: bytes | None = None,
-) -> Document:
-    """The document of a blob."""
-    text = name.hex()
-    chunks = [first] if more is None else _chained(first, more)
-    return Document(text, chunks, lambda: name, place, path, text, None if more else lambda: io.BytesIO(first))
-
-
-def _chained(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from more
