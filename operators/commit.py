@@ -73,8 +73,9 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
                 self._take(value)
             if self._clock() - self._last >= COMMIT_SECONDS:
                 self._commit()
-        except BaseException:
+        except BaseException as err:
             self._failed = True
+            self._writer.failed(err)
             raise
 
     def _take(self, result: UnitResult) -> None:
@@ -115,5 +116,9 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
         """Commit the rest. What failed once is left alone: the runtime closes partitions while it unwinds."""
         if not self._failed:
             self._failed = True
-            self._commit()
+            try:
+                self._commit()
+            except BaseException as err:
+                self._writer.failed(err)
+                raise
             self._writer.close()

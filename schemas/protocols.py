@@ -83,6 +83,9 @@ class ResultWriter(Protocol):
     def write(self, result: UnitResult) -> None:
         """Take one result."""
 
+    def failed(self, err: BaseException) -> None:
+        """What is to be written failed before it came here; the caller raises the error."""
+
     def close(self) -> None:
         """No more results will come."""
 

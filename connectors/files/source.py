@@ -47,10 +47,13 @@ class FileSource:
 
     def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """Files in path order, batched."""
+        return self._plan(remembered=False)
+
+    def _plan(self, *, remembered: bool) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         skipped: Counter[str] = Counter()
         losses: list[Loss] = []
         units = total = 0
-        for payload, size in batched(self._files(skipped, losses)):
+        for payload, size in batched(self._files(skipped, losses), remembered=remembered):
             yield ScanUnit(self._index, "files", payload, size)
             units += 1
             total += size
@@ -101,7 +104,7 @@ class FileSource:
 
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`: whether a file has changed is for its unit's key to say."""
-        return self.plan()
+        return self._plan(remembered=True)
 
     def holds(self, object_id: str) -> bool:
         """Files are never missing: those that are listed were there."""
@@ -131,17 +134,19 @@ def _size(path: bytes) -> int:
         return 0  # opening it will say what is wrong
 
 
-def batched(files: Iterator[tuple[bytes, int]]) -> Iterator[tuple[tuple[bytes, ...], int]]:
+def batched(files: Iterator[tuple[bytes, int]], *, remembered: bool = False) -> Iterator[tuple[tuple[bytes, ...], int]]:
     """(paths, bytes) of units of about UNIT_BYTES.
 
-    Some names end a unit whatever it holds, so that a new file changes the units near it and not all that follow.
+    `remembered`: some names end a unit whatever it holds, so that a new file changes the units near it and not all that
+    follow.
     """
     batch: list[bytes] = []
     total = 0
     for path, size in files:
         batch.append(path)
         total += size
-        if total >= UNIT_BYTES or len(batch) >= UNIT_FILES_MAX or crc32(path) % UNIT_FILES_MEAN == 0:
+        last = remembered and crc32(path) % UNIT_FILES_MEAN == 0
+        if last or total >= UNIT_BYTES or len(batch) >= UNIT_FILES_MAX:
             yield tuple(batch), total
             batch, total = [], 0
     if batch:

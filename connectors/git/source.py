@@ -68,6 +68,7 @@ class GitSource:
         since = target.option("since")
         self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""
         self._losses: list[Loss] = []
+        self._remembered = False
         self._units = self._histories = self._bytes = 0
 
     @cached_property
@@ -112,6 +113,7 @@ class GitSource:
         """As `plan`, less what covered tips lead to. Nothing is said to be reached while commits are shallow: their
         parents may come later.
         """
+        self._remembered = True
         if self._mode != "history":
             yield from self.plan()
             return
@@ -247,7 +249,7 @@ class GitSource:
                     if not isinstance(err, FileNotFoundError):
                         self._losses.append(Loss("unreadable", display_path(path), err.strerror or str(err)))
 
-        for payload, size in batched(sized()):
+        for payload, size in batched(sized(), remembered=self._remembered):
             yield self._unit("files", payload, size)
 
     def _plan_blobs(self, blobs: Iterator[BlobAt]) -> Iterator[ScanUnit]:
