@@ -32,11 +32,11 @@ KIND_COVERED = "covered"
 KIND_WALK = "walk"
 """Kind of the unit of a history: what it reports because of paths alone, and what is missing in it."""
 
-_CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
+CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
 
 
 class Status(IntEnum):
-    """What became of a unit. Join is the maximum."""
+    """What became of a unit. Join is the maximum; numbers are stored, so they never change their meaning."""
 
     FAILED_RETRYABLE = 1
     FAILED_PERMANENT = 2
@@ -48,6 +48,11 @@ class Status(IntEnum):
     def label(self) -> str:
         """The name in the ledger's `status` column."""
         return self.name.lower()
+
+    @property
+    def scanned(self) -> bool:
+        """Whether the content was seen by the rules."""
+        return self >= Status.SCANNED_CLEAN
 
     @property
     def done(self) -> bool:
@@ -149,7 +154,7 @@ class UnitRecord:
             raise MisuseError(f"unit {self.unit_id}: outcome {self.outcome} needs a code that says why")
         if self.outcome == "skipped" and self.findings:
             raise MisuseError(f"unit {self.unit_id}: it was skipped, yet it has {len(self.findings)} findings")
-        if self.code and not _CODE.fullmatch(self.code):
+        if self.code and not CODE.fullmatch(self.code):
             raise MisuseError(
                 f"unit {self.unit_id}: its code has {len(self.code)} characters, or one outside [A-Za-z0-9 _-.:/]; "
                 f"give 1 to {CODE_CHARS_MAX}"

@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gossip.connectors.lake.storage import LAKE_FOLDER, location, without_credentials
+from gossip.connectors.lake.storage import LAKE_FOLDER, location
 from gossip.engine.identity import HASH_BYTES, tenant_key_id
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError, PermanentError
+from gossip.schemas.rows import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
