@@ -210,3 +210,13 @@ def test_misuse(tmp_path: Path, rules: str, state: Path) -> None:
     assert tables(state / "lake") == before
     moved = run(state, rules, [target], 1, "--lake", str(tmp_path / "elsewhere"))
     assert (moved.code, b"not the one that --lake names" in moved.err) == (2, True)
+
+
+def test_a_bare_folder_without_config_is_bare(tmp_path: Path, rules: str, state: Path) -> None:
+    """Files around it are not its checkout."""
+    writer = RepoWriter.create(tmp_path / "around" / "repo", bare=True)
+    writer.commit({b"a.txt": body(plain_token(1))}, ref="refs/heads/main")
+    (tmp_path / "around" / "repo" / "config").unlink()
+    (tmp_path / "around" / "other.txt").write_bytes(body(plain_token(2)))
+    ran = run(state, rules, [str(tmp_path / "around" / "repo")], 1)
+    assert [found["path"] for found in ran.findings] == ["a.txt"]
