@@ -220,3 +220,24 @@ def test_a_bare_folder_without_config_is_bare(tmp_path: Path, rules: str, state:
     (tmp_path / "around" / "other.txt").write_bytes(body(plain_token(2)))
     ran = run(state, rules, [str(tmp_path / "around" / "repo")], 1)
     assert [found["path"] for found in ran.findings] == ["a.txt"]
+
+
+def test_what_a_failed_unit_has_is_kept(tmp_path: Path, state: Path) -> None:
+    """Findings beside an unreadable file, and of rules that look at paths alone: the lake is sound, with each once."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text(TOKEN_RULES + "\n[[rules]]\nid = 'key-file'\npath = '''key$'''\n")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("a.txt", "bad.txt", "id.key"):
+        (tree / name).write_bytes(body(plain_token(len(name))))
+    first = run(state, str(rules), [str(tree)], 1, GOSSIP_TEST_UNREADABLE="bad.txt")
+    assert sorted(found["path"] for found in first.findings) == ["a.txt", "id.key", "id.key"]
+    assert kept(state) == ids(first)
+    second = run(state, str(rules), [str(tree)], 1)
+    assert "bad.txt" in [found["path"] for found in second.findings]
+    assert kept(state) == ids(first) | ids(second)
+    writer = RepoWriter.create(tmp_path / "repo", bare=True)
+    writer.commit({b"some.key": b"nothing"}, ref="refs/heads/main")
+    third = run(state, str(rules), [str(tmp_path / "repo")], 1)
+    assert [found["rule_id"] for found in third.findings] == ["key-file"]
+    assert kept(state) == ids(first) | ids(second) | ids(third)
