@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from gossip.connectors.lake.memory import LakeMemory
     from gossip.connectors.state.folder import State
+    from gossip.connectors.state.pending import Pending
     from gossip.engine.rules.model import RuleSet
     from gossip.flows.cli.options import ScanOptions
     from gossip.schemas.config import ScanConfig
@@ -29,11 +30,23 @@ _NO_KEY = bytes(32)
 _RUN_ID_BYTES = 16
 
 
+class SessionMemory:
+    """A `Memory`: the truth in the lake, and what is pending beside it."""
+
+    def __init__(self, lake: LakeMemory, pending: Pending) -> None:
+        self.lanes = lake.lanes
+        self.known = lake.known
+        self.lane = lake.lane
+        self.pending = pending
+        self.keep = pending.keep
+        self.find = pending.find
+
+
 class Session:
     """One run on a state. Nothing of the Delta library may be used in this process before the run has forked."""
 
     context: LaneContext
-    memory: LakeMemory
+    memory: SessionMemory
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -42,13 +55,17 @@ class Session:
     def begin(self, config: ScanConfig, rules: RuleSet) -> None:
         """Say what will run."""
         from gossip.connectors.lake.memory import LakeMemory
+        from gossip.connectors.state.pending import Pending
 
         self._config = config
         self._rules = rules
         policy = policy_of(config, rules).hex()
         run_id = secrets.token_hex(_RUN_ID_BYTES)
         self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
-        self.memory = LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked)
+        self.memory = SessionMemory(
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked),
+            Pending(self.state.folder, policy),
+        )
 
     def end(self, summary: Summary) -> None:
         """Write the run's row. Raises errors of the storage."""
@@ -65,6 +82,8 @@ class Session:
             finished_at=datetime.now(UTC),
         )
         write_run(self.state.lake, run, summary)
+        if "interrupted" not in summary.losses:
+            self.memory.pending.clear()
 
 
 def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:

@@ -28,13 +28,26 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 
     The units are spread over all workers first.
     """
-    return spread_map("units", up, lambda unit: scan_unit(worker.tools, unit), worker.balance, lambda unit: unit.bytes)
+    return spread_map("units", up, lambda unit: _scanned(worker, unit), worker.balance, lambda unit: unit.bytes)
+
+
+def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
+    """The result of a unit; in a remembered scan, with its record, and perhaps from an earlier run."""
+    memory, started = worker.memory, datetime.now(UTC)
+    if memory is None:
+        return scan_unit(worker.tools, unit)
+    result = None if worker.config.show_secrets else memory.find(unit.id, unit.target)
+    if result is None:
+        result = scan_unit(worker.tools, unit)
+        if result.sightings:
+            memory.keep(unit.id, result)
+    result.record = unit_record(worker.tools, unit, result, started)
+    return result
 
 
 def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     """Everything one unit holds."""
     result = UnitResult(unit.target, units=1)
-    started = datetime.now(UTC)
     before = tools.detector.suppressed.copy()
     try:
         for opened in tools.source(unit.target).open(unit):
@@ -50,8 +63,6 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
         # The rest of the unit is lost, and nobody knows how much that is.
         result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
     result.suppressed = tools.detector.suppressed - before
-    if unit.id:
-        result.record = unit_record(tools, unit, result, started)
     return result
 
 

@@ -167,6 +167,12 @@ class Memory(Protocol):
     def known(self, target_id: str, lane: int) -> Known:
         """What is known of a target. Raises errors of ours."""
 
+    def keep(self, unit_id: str, result: UnitResult) -> None:
+        """Keep what was matched in a unit until its history was walked: a cache, which may forget. Never raises."""
+
+    def find(self, unit_id: str, target: int) -> UnitResult | None:
+        """What `keep` was given in an earlier run."""
+
     def lane(self, number: int) -> Lane:
         """A lane to commit by; one process at a time may hold it."""
 

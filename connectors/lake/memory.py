@@ -29,7 +29,11 @@ class LakeMemory:
     """
 
     def __init__(
-        self, location: Location, context: LaneContext, lanes: int, unparked: Mapping[str, int] | None = None
+        self,
+        location: Location,
+        context: LaneContext,
+        lanes: int,
+        unparked: Mapping[str, int] | None = None,
     ) -> None:
         self.location = location
         self.context = context

@@ -2,6 +2,7 @@
 
     GOSSIP_TEST_CRASH=POINT:COUNT   the process that comes to POINT for the COUNT-th time is killed
     GOSSIP_TEST_HOLD=POINT:FILE     at POINT, FILE.here is made, and FILE waited for
+    GOSSIP_TEST_UNREADABLE=NAME     files of this name below a folder cannot be read
 
 Every batch is committed at once, so that there are many moments.
 """
@@ -13,11 +14,19 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gossip.connectors.files import source
+from gossip.connectors.files.reading import open_file
 from gossip.connectors.lake.lane import CommitLane
 from gossip.flows.cli.main import main
 from gossip.operators import commit
+from gossip.schemas.summary import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.schemas.protocols import Opened
 
 HOLD_SECONDS_MAX = 60.0
 
@@ -45,7 +54,16 @@ def hooked(self: CommitLane, *arguments: Any, **options: Any) -> None:
     _build(self, *arguments, **(options | {"hook": hook}))
 
 
+def unreadable(full: bytes, path: bytes, **options: Any) -> Iterator[Opened]:
+    """`open_file`, but for a file that not even root can read."""
+    if os.path.basename(path) == os.environb.get(b"GOSSIP_TEST_UNREADABLE"):
+        yield Loss("unreadable", os.fsdecode(path), "Input/output error")
+    else:
+        yield from open_file(full, path, **options)
+
+
 if __name__ == "__main__":
+    source.open_file = unreadable
     CommitLane.__init__ = hooked  # type: ignore[method-assign]
     commit.COMMIT_SECONDS = 0.0
     sys.argv[0] = "gossip"
