@@ -40,6 +40,7 @@ class SessionMemory:
         self.pending = pending
         self.keep = pending.keep
         self.find = pending.find
+        self.drop = pending.drop
 
 
 class Session:

@@ -110,6 +110,16 @@ class FileSource:
         """Files are never missing: those that are listed were there."""
         return False
 
+    def fingerprint(self) -> bytes:
+        """Names, sizes and times of all files."""
+        digest = blake3()
+        for item in self._plan(remembered=True):
+            if isinstance(item, ScanUnit):
+                digest.update(self.content_key(item))
+            else:
+                digest.update(repr(item).encode("utf-8", "surrogateescape"))
+        return digest.digest()
+
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""
         assert isinstance(unit.payload, tuple)

@@ -109,6 +109,15 @@ class GitSource:
         parts = (tips, sorted(self._repository.shallow()), sorted(b"\0".join(x) for x in self._checkout.replaced))
         return blake3(b"\0\0\0".join(b"\0\0".join(part) for part in parts)).hexdigest()
 
+    def fingerprint(self) -> bytes:
+        """What the refs name, what is shallow, and names, sizes and times of the checkout's files beside its commits."""
+        digest = blake3(self.reach.encode())
+        paths = self._checkout.paths if self._mode == "history" else self._tracked()
+        root = self._repository.workdir or b""
+        for path in paths:
+            digest.update(weak_version(os.path.join(root, path), path))
+        return digest.digest()
+
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what covered tips lead to. Nothing is said to be reached while commits are shallow: their
         parents may come later.

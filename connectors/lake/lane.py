@@ -116,6 +116,10 @@ class CommitLane:
             self.commit()
         return True
 
+    def forget(self, units: Iterable[str]) -> None:
+        """Units that cannot be delivered again until the ledger was asked about them: they need no memory any more."""
+        self._done.difference_update(units)
+
     def commit(self) -> int:
         """Make all that was added durable and return the number it has; 0 where there was nothing to write.
 
