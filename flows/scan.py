@@ -23,6 +23,7 @@ from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
 from gossip.operators.commit import commit
 from gossip.operators.emit import PARTITION, ResultSink
+from gossip.operators.follow import FollowSource
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
 from gossip.operators.worker import Worker
@@ -56,7 +57,8 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     targets = worker.config.targets
     placed = frozenset(target.index for target in targets if target.option("mode") == "history")
     flow = Dataflow("gossip_scan")
-    planned = op.input("lanes", flow, LaneSource(worker))
+    lanes = LaneSource(worker) if worker.rounds is None else FollowSource(worker, worker.rounds)
+    planned = op.input("lanes", flow, lanes)
     units = op.filter_map("units", planned, lambda item: item if isinstance(item, ScanUnit) else None)
     plans: Stream[HistoryUnit | PlanReport] = op.filter_map(
         "plans", planned, lambda item: None if isinstance(item, ScanUnit) else item
@@ -74,7 +76,7 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
 
     results = op.merge("results", op.map("strip", scanned, _without_sightings), reports, attributed)
     if worker.memory is not None:
-        results = commit("commit", results, worker, worker.memory)
+        results = commit("commit", results, worker, worker.memory, lambda err: writer().failed(err))
     op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
     return flow
 

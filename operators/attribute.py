@@ -123,7 +123,7 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
         return [gathered, *walks], StatefulBatchLogic.DISCARD
 
     def on_eof(self) -> tuple[Iterable[WalkUnit | Gathered], bool]:
-        """All units were counted before the end, or the flow lost one; or it was stopped, which leaves plans unfinished."""
+        """All units were counted before the end, or the flow lost one; a stopped one leaves plans unfinished."""
         if self._rounds is not None and self._rounds.stopping:
             return (), StatefulBatchLogic.DISCARD
         msg = f"a target's scan ended with {self._units} units scanned; planned: {self._plan and self._plan.units}"

@@ -7,7 +7,8 @@ in the end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -26,13 +27,17 @@ COMMIT_INTERVAL = timedelta(seconds=1)
 
 
 @operator
-def commit(step_id: str, up: Stream[UnitResult], worker: Worker, memory: Memory) -> Stream[UnitResult]:
+def commit(
+    step_id: str, up: Stream[UnitResult], worker: Worker, memory: Memory, failed: Callable[[BaseException], None]
+) -> Stream[UnitResult]:
     """The same results, each once what it says is durable, less findings that are not new.
+
+    `failed` is told at once what a lane raises: the runtime hides it behind the panic of its own threads.
 
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
     keyed = op.key_on("to_lane", up, lambda result: _lane_key(worker, memory, result))
-    committed = op.stateful_batch("lane", keyed, lambda _state: CommitLogic(memory, worker.rounds))
+    committed = op.stateful_batch("lane", keyed, lambda _state: CommitLogic(memory, failed, worker.rounds))
     return op.map("results", committed, lambda pair: pair[1])
 
 
@@ -62,9 +67,14 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     """One lane. Commits what has a record, hands everything on."""
 
     def __init__(
-        self, memory: Memory, rounds: Rounds | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        memory: Memory,
+        failed: Callable[[BaseException], None] = lambda _err: None,
+        rounds: Rounds | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._memory = memory
+        self._failed = failed
         self._rounds = rounds
         self._clock = clock
         self._lane: Lane | None = None
@@ -76,8 +86,9 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
 
     def on_batch(self, values: list[UnitResult]) -> tuple[Iterable[UnitResult], bool]:
         """Take results. Raises what the lane does, on every path: the run ends then."""
-        for value in values:
-            self._take(value)
+        with self._told():
+            for value in values:
+                self._take(value)
         if self._due is None and self._waiting:
             self._due = self._clock() + COMMIT_INTERVAL
         if self._due is not None and self._clock() >= self._due:
@@ -98,6 +109,14 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
 
     def snapshot(self) -> None:
         """The ledger is the truth: nothing to resume from."""
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as err:
+            self._failed(err)
+            raise
 
     def _take(self, result: UnitResult) -> None:
         progress = self._progress[result.target]
@@ -122,7 +141,8 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     def _commit(self) -> list[UnitResult]:
         self._due = None
         if self._lane is not None:
-            self._lane.commit()
+            with self._told():
+                self._lane.commit()
         for name in self._kept:
             self._memory.drop(name)
         self._kept.clear()

@@ -34,7 +34,7 @@ INTERVAL_SECONDS = 60.0
 JITTER = 0.1
 """Intervals differ by so much, or targets that were started together would be looked at together for ever."""
 RETRY_SECONDS = 30.0
-"""After a round that could not read everything; doubled each time, up to RETRY_SECONDS_MAX, never under the interval."""
+"""After a round that could not read everything; doubled each time up to RETRY_SECONDS_MAX."""
 RETRY_SECONDS_MAX = 3600.0
 _LOOKING = timedelta(milliseconds=20)
 _RUNNING = timedelta(milliseconds=200)

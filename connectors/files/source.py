@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from blake3 import blake3
+
 from gossip.connectors.files.ignore import IgnoreRules
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.engine.findings import display_path

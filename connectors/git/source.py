@@ -110,7 +110,7 @@ class GitSource:
         return blake3(b"\0\0\0".join(b"\0\0".join(part) for part in parts)).hexdigest()
 
     def fingerprint(self) -> bytes:
-        """What the refs name, what is shallow, and names, sizes and times of the checkout's files beside its commits."""
+        """What the refs name, what is shallow, and names, sizes and times of files that no commit holds."""
         digest = blake3(self.reach.encode())
         paths = self._checkout.paths if self._mode == "history" else self._tracked()
         root = self._repository.workdir or b""

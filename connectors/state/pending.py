@@ -56,6 +56,14 @@ class Pending:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self._folder, unit_id.partition("@")[0]))
 
+    def clear_others(self) -> None:
+        """Forget what other policies left."""
+        above, own = os.path.split(self._folder)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(above):
+                if name != own:
+                    shutil.rmtree(os.path.join(above, name), ignore_errors=True)
+
     def clear(self) -> None:
         """Forget everything, of all policies."""
         shutil.rmtree(os.path.dirname(self._folder), ignore_errors=True)
