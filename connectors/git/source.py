@@ -111,12 +111,11 @@ class GitSource:
 
     def fingerprint(self) -> bytes:
         """What the refs name, what is shallow, and names, sizes and times of files that no commit holds."""
-        digest = blake3(self.reach.encode())
-        paths = self._checkout.paths if self._mode == "history" else self._tracked()
+        files = self._checkout.paths if self._mode == "history" else self._tracked()
         root = self._repository.workdir or b""
-        for path in paths:
-            digest.update(weak_version(os.path.join(root, path), path))
-        return digest.digest()
+        return blake3(
+            b"".join((self.reach.encode(), *(weak_version(os.path.join(root, x), x) for x in files)))
+        ).digest()
 
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what covered tips lead to. Nothing is said to be reached while commits are shallow: their

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,6 @@ def unreadable(full: bytes, path: bytes, **options: Any) -> Iterator[Opened]:
 if __name__ == "__main__":
     source.open_file = unreadable
     CommitLane.__init__ = hooked  # type: ignore[method-assign]
-    commit.COMMIT_SECONDS = 0.0
+    commit.COMMIT_INTERVAL = timedelta(0)
     sys.argv[0] = "gossip"
     main()
