@@ -6,9 +6,7 @@ staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
 In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
-with
-findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it
-falls.
+with findings are placed, by walking the commits; what was found in a blob that no commit leads to falls.
 """
 
 from __future__ import annotations

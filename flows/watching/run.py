@@ -10,8 +10,10 @@ from __future__ import annotations
 import random
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gossip.connectors.state.folder import unparked_of
 from gossip.flows.remember import Session
 from gossip.flows.run import RunReport
 from gossip.flows.scan import build_detector, build_flow
@@ -178,6 +180,11 @@ class Watch:
         if self._drain_until is not None:
             if now > self._drain_until:
                 raise _Late
+            return
+        unparked = unparked_of(self._state.folder)
+        if unparked != self._state.unparked:
+            self._state = replace(self._state, unparked=unparked)
+            self._drain()
             return
         if self._look_now or now >= self._look_due or self._settings.signature() != self._signature:
             self._look_now, self._look_due = False, now + LOOK_SECONDS
