@@ -45,6 +45,10 @@ def seconds_of(value: object) -> object:
 Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=INTERVAL_SECONDS_MIN)]
 
 
+def _spelled(value: object) -> object:
+    return "off" if value is False else value  # YAML takes a bare `off` for a truth value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -77,7 +81,7 @@ class WatchFile(_Strict):
     interval: Duration = INTERVAL_SECONDS
     rules: str | None = None
     min_confidence: int = Field(0, ge=0, le=10)
-    decode: DecodeMode = "anchors"
+    decode: Annotated[DecodeMode, BeforeValidator(_spelled)] = "anchors"
     decode_depth: int | None = Field(None, ge=1, le=16)
     archives: bool = True
     scan_binary: bool = False

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 JOBS = (1, 2, 4)
-SERIES = 6
-WATCHES = 3
+SERIES = int(os.environ.get("GOSSIP_CHAOS_SERIES", "6"))
+WATCHES = SERIES // 2
 KILLS_PER_SERIES = 5
 FINDINGS = COMMITS * FILES_PER_COMMIT // 2 + 1 + TREE_FILES * 2 // 3
 
