@@ -38,6 +38,8 @@ RETRY_SECONDS = 30.0
 RETRY_SECONDS_MAX = 3600.0
 _LOOKING = timedelta(milliseconds=20)
 _RUNNING = timedelta(milliseconds=200)
+_IDLE = timedelta(seconds=1)
+"""However long nothing is due: so soon a stop is noticed."""
 
 SCAN_BYTES_PER_SECOND = 150e6
 
@@ -123,7 +125,7 @@ class FollowPartition(StatefulSourcePartition[Planned, None]):
             return now + _LOOKING
         idle = [followed.due for followed in self._targets if not followed.running]
         wait = timedelta(seconds=max(0.0, min(idle) - self._clock())) if idle else _RUNNING
-        return now + (min(wait, _RUNNING) if len(idle) < len(self._targets) else wait)
+        return now + min(wait, _IDLE if len(idle) == len(self._targets) else _RUNNING)
 
     def snapshot(self) -> None:
         """Nothing to resume from: the ledger says what is done."""

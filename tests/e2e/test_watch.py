@@ -99,6 +99,15 @@ def test_what_comes_is_found_once(world: World, jobs: str) -> None:
     assert world.kept() == ["first", "one", "one", "second", "third", "two"]
 
 
+def test_a_stop_is_noticed_though_nothing_is_due(world: World) -> None:
+    """A lane that waits an hour for its next look ends all the same."""
+    world.config.write_text(CONFIG.replace("200ms", "1h").replace("0.3", "1h"))
+    with world.watch("-j", "2") as watch:
+        watch.until(lambda w: w.paths == ["first", "one"])
+        assert watch.stop() == 0
+        assert not watch.heard("in time")
+
+
 def test_a_worker_that_dies(world: World) -> None:
     """The others are ended, a new cluster begins, and nothing is found twice."""
     with world.watch("-j", "2") as watch:
