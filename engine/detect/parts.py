@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gossip.engine.detect.match import Match
     from gossip.engine.rules.model import Component, RuleSet
+
+
+class Lone(NamedTuple):
+    """A match without all its components."""
+
+    match: Match
+    parts: tuple[Match | None, ...]
+    """Those that it has, in the order of `Joiner.wanted`."""
 
 
 class Joiner:
@@ -29,33 +37,45 @@ class Joiner:
 
     def join(self, matches: Sequence[Match]) -> tuple[list[Match], int]:
         """The matches to report, in order, each with its parts; and how many fell for want of one."""
+        joined, alone = self.split(matches)
+        return joined, len(alone)
+
+    def split(self, matches: Sequence[Match]) -> tuple[list[Match], list[Lone]]:
+        """As `join`, and those that fell themselves, with the parts that they have."""
         if not self._wanted:
-            return [match for match in matches if match.rule not in self._silent], 0
+            return [match for match in matches if match.rule not in self._silent], []
         by_rule: dict[int, list[Match]] = {}
         for match in matches:
             if match.rule in self.components:
                 by_rule.setdefault(match.rule, []).append(match)
         near = {rule: _Candidates(found) for rule, found in by_rule.items()}
-        joined, alone = [], 0
+        joined: list[Match] = []
+        alone: list[Lone] = []
         for match in matches:
             if match.rule in self._silent:
                 continue
-            parts = self._parts(match, near)
-            if parts is None:
-                alone += 1
+            parts = [
+                near[rule].nearest(match, component) if rule in near else None
+                for rule, component in self.wanted(match.rule)
+            ]
+            whole = self.whole(match, parts)
+            if whole is None:
+                alone.append(Lone(match, tuple(parts)))
             else:
-                joined.append(replace(match, parts=parts) if parts else match)
+                joined.append(whole)
         return joined, alone
 
-    def _parts(self, match: Match, near: dict[int, _Candidates]) -> tuple[Match, ...] | None:
-        parts = []
-        for rule, component in self._wanted.get(match.rule, ()):
-            part = near[rule].nearest(match, component) if rule in near else None
-            if part is not None:
-                parts.append(part)
-            elif not component.optional:
+    def wanted(self, rule: int) -> tuple[tuple[int, Component], ...]:
+        """The components of a rule: the number of each one's rule, and what is asked of it."""
+        return self._wanted.get(rule, ())
+
+    def whole(self, match: Match, parts: Sequence[Match | None]) -> Match | None:
+        """The match with its parts, in the order of `wanted`; None where one is missing that must not."""
+        for (_, component), part in zip(self.wanted(match.rule), parts, strict=True):
+            if part is None and not component.optional:
                 return None
-        return tuple(parts)
+        there = tuple(part for part in parts if part is not None)
+        return replace(match, parts=there) if there else match
 
 
 class _Candidates:
