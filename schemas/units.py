@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from gossip.schemas.finding import Finding, Part, Validation
     from gossip.schemas.ledger import UnitRecord
+    from gossip.schemas.stream import Position
     from gossip.schemas.summary import Loss
 
 
@@ -159,3 +160,5 @@ class UnitResult:
     """The result says that the whole target was scanned: it holds once this many records of it were committed."""
     ends: bool = False
     """The target's last result in a remembered scan: everything about it was committed."""
+    position: Position | None = None
+    """Of a stream: how far its partition is done with this result."""

@@ -1,0 +1,1 @@
+"""Messages of Kafka topics in, findings and redacted messages out."""
