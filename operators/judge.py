@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from gossip.engine.decode.content import Text, contents
-from gossip.engine.decode.policy import Policy
+from gossip.engine.decode.content import Policy, Text, contents
 from gossip.engine.identity import unit_id
 from gossip.engine.stream.fields import field_text, places, text_span
 from gossip.engine.stream.redact import Span, redacted

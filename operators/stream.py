@@ -40,6 +40,7 @@ class _Open:
 class Streaming:
     """The partitions of one process. Made before it forks; opens nothing until a partition is its own.
 
+    With `once`, a partition ends where its end was when it was opened.
     `failed` is told at once what a channel raises: the runtime hides it behind the panic of its own threads.
     """
 
@@ -50,7 +51,10 @@ class Streaming:
         channel: Callable[[int], Channel],
         judge: Callable[[int], PartitionJudge],
         failed: Callable[[BaseException], None] = lambda _err: None,
+        *,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self.partitions = partitions
         self.rounds = rounds
         self._channel = channel
@@ -75,19 +79,19 @@ class Streaming:
     def fetch(self, partition: int) -> Polled | None:
         """Some messages. Raises what the channel raises, and StopIteration when the run is stopped."""
         opened = self._open[partition]
-        if self.rounds.stopping:
+        with self.told():
+            polled = None if self.rounds.stopping else opened.channel.poll()
+            if polled is not None:
+                opened.under_way += 1
+                return polled
             if opened.under_way:
                 return None
-            with self.told():
-                opened.channel.settle(now=True)
-                opened.channel.close()
-            raise StopIteration
-        with self.told():
-            polled = opened.channel.poll()
-            if polled is None and not opened.under_way:
-                opened.channel.settle()
-        opened.under_way += polled is not None
-        return polled
+            ended = self.rounds.stopping or (self._once and opened.channel.at_end)
+            opened.channel.settle(now=ended)
+            if not ended:
+                return None
+            opened.channel.close()
+        raise StopIteration
 
     def judged(self, polled: Polled) -> Judged:
         """What becomes of messages."""

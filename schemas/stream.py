@@ -91,6 +91,10 @@ class Channel(Protocol):
     position: Position
     """Where it stood when it was opened. What is read before `position.offset` is only to know, and gives nothing."""
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all was read that was there when the channel was opened."""
+
     def poll(self) -> Polled | None:
         """Some messages; None where there are none now. Waits for a few milliseconds at most."""
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.005
 SETTLE_SECONDS = 1.0
 """How long a position may stay unwritten when nothing was found: so much is read again after a crash."""
+LEDGER_SECONDS = 1.0
+LEDGER_MESSAGES = 20_000
 RECORD_OVERHEAD_BYTES = 128
 """Of a message that is alone in its batch."""
 
@@ -89,10 +91,15 @@ class KafkaChannel:
         self._known = self._ledger.resume() if self._ledger is not None else None
         """How far the ledger came: at most one run of messages beyond the position."""
         with told(self._address, route.client.security):
-            self.position = self._within(self._stored())
+            last = self._end()
+            self.position = self._within(self._stored(), last)
             self._consumer.assign([self._part])
             self._consumer.seek(self._part, self.position.rewind)
         self._next = self.position.rewind
+        self._last = last
+        self._held: list[Any] = []
+        """Messages that wait for a run of the ledger to be worth its commit."""
+        self._written = clock()
         self._pending: Position | None = None
         self._settled = clock()
 
@@ -105,10 +112,20 @@ class KafkaChannel:
             return None
         return Position(self._part.partition, found.offset, read_rewind(found.offset, found.metadata))
 
-    def _within(self, stored: Position | None) -> Position:
+    @property
+    def at_end(self) -> bool:
+        """Whether all was read that was there when the channel was opened."""
+        if self._held:
+            return False
+        with told(self._address, self._route.client.security):
+            return bool(self._consumer.position(self._part) >= self._last)
+
+    def _end(self) -> int:
+        return int(self._consumer.end_offsets([self._part])[self._part])
+
+    def _within(self, stored: Position | None, last: int) -> Position:
         """A position that the partition has. What is gone is said with the first messages."""
         first = self._consumer.beginning_offsets([self._part])[self._part]
-        last = self._consumer.end_offsets([self._part])[self._part]
         where = f"{self._part.topic}/{self._part.partition}"
         if stored is None:
             at = first if self._route.start == "earliest" else last
@@ -125,7 +142,7 @@ class KafkaChannel:
         """Some messages, cut where the position is, and where the ledger's last run ended. Raises errors of ours."""
         with told(self._address, self._route.client.security):
             polled = self._polled()
-        found = polled.get(self._part, [])
+        found = self._worth(polled.get(self._part, []))
         if not found and not self._lost:
             return None
         start, end = self._next, found[-1].offset + 1 if found else self._next
@@ -137,13 +154,24 @@ class KafkaChannel:
         lost, self._lost = self._lost, ()
         return Polled(self._part.partition, start, end, found, lost)
 
+    def _worth(self, found: list[Any]) -> list[Any]:
+        """The messages to go on with: a ledger takes its commits about once a second, or when there are many."""
+        if self._ledger is None:
+            return found
+        self._held += found
+        enough = len(self._held) >= LEDGER_MESSAGES or self._clock() - self._written >= LEDGER_SECONDS
+        if not enough:
+            return []
+        found, self._held = self._held, []
+        return found
+
     def _polled(self) -> dict[Any, list[Any]]:
         from kafka.errors import OffsetOutOfRangeError
 
         try:
             found: dict[Any, list[Any]] = self._consumer.poll(timeout_ms=int(POLL_SECONDS * 1000))
         except OffsetOutOfRangeError:
-            at = self._within(Position(self._part.partition, self._next, self._next))
+            at = self._within(Position(self._part.partition, self._next, self._next), self._end())
             self._next = at.offset
             self._consumer.seek(self._part, at.offset)
             return {}
@@ -158,6 +186,7 @@ class KafkaChannel:
             record = judged.result.record
             if record is not None:
                 self._ledger.write(record)
+                self._written = self._clock()
         self._pending = judged.position
         outgoing = list(self._outgoing(judged))
         if outgoing:

@@ -212,9 +212,20 @@ def _classed(err: Exception, address: Address, user: str | None) -> GossipError 
     if isinstance(err, errors.KafkaTimeoutError | errors.KafkaConnectionError | errors.NodeNotReadyError):
         return RetryableError(f"{brokers}: no answer from the broker; is it running, and is this its address?")
     if isinstance(err, errors.KafkaError):
-        text = " ".join(str(err).split())
-        kind = RetryableError if isinstance(err, errors.RetriableError) else PermanentError
-        return kind(f"{address}: {type(err).__name__}{': ' + text if text else ''}")
+        # A client that got confused by a broker's restart is of no more use, but the next one is: only what names the
+        # message or the broker's release lasts.
+        kind = PermanentError if isinstance(err, _lasting(errors)) else RetryableError
+        return kind(f"{address}: {' '.join(str(err).split()) or type(err).__name__}")
     if isinstance(err, OSError):
         return RetryableError(f"{brokers}: {err.strerror or err}")
     return None
+
+
+def _lasting(errors: Any) -> tuple[type[Exception], ...]:
+    return (
+        errors.MessageSizeTooLargeError,
+        errors.RecordListTooLargeError,
+        errors.UnsupportedVersionError,
+        errors.UnsupportedCodecError,
+        errors.InvalidTopicError,
+    )

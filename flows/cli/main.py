@@ -22,6 +22,7 @@ COMMANDS = MappingProxyType(
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
         "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
         "status": ("gossip.flows.cli.state:status", "Show what a state folder remembers."),
+        "stream": ("gossip.flows.cli.stream:stream", "Scan the messages of a Kafka topic, until stopped."),
         "unpark": ("gossip.flows.cli.state:unpark", "Let units be tried again that were given up on."),
         "watch": ("gossip.flows.cli.watch:watch", "Follow targets for new commits and files, until stopped."),
     }

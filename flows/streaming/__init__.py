@@ -1,0 +1,1 @@
+"""`gossip stream`: messages in, findings and redacted messages out."""
