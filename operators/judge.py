@@ -84,7 +84,7 @@ class PartitionJudge:
         self._policy = Policy(archives=judging.archives, binary=True)
         self._quiet_keys: set[bytes] = set()
 
-    def judge(self, polled: Polled, silent: bool = False) -> Judged:
+    def judge(self, polled: Polled, *, silent: bool = False) -> Judged:
         """What becomes of some messages; nothing where they are only read to know (`silent`)."""
         started = datetime.now(UTC)
         result = UnitResult(0, units=1)
@@ -158,9 +158,7 @@ class PartitionJudge:
             texts.append(("#" + ".".join(path), text))
         return ""
 
-    def _scan(
-        self, message: Message, texts: list[tuple[str, bytes]], verdict: _Verdict, result: UnitResult
-    ) -> None:
+    def _scan(self, message: Message, texts: list[tuple[str, bytes]], verdict: _Verdict, result: UnitResult) -> None:
         for part, data in texts:
             seen = Seen(message.offset, message.timestamp, message.key, _Place(message, part))
             if data.startswith(_ARCHIVES):
@@ -239,8 +237,7 @@ class PartitionJudge:
         if "#key" in spans and key is not None:
             key = redacted(key, spans["#key"])
         headers = [
-            (name, redacted(data, spans.get(f"#header.{name}", ())) if data else data)
-            for name, data in message.headers
+            (name, redacted(data, spans.get(f"#header.{name}", ())) if data else data) for name, data in message.headers
         ]
         path = self._judging.field_path
         inside = spans.get("#" + ".".join(path)) if path else None

@@ -1,5 +1,8 @@
 """Steps of `gossip stream`: fetch, judge, commit, all on the worker that has the partition.
 
+A commit is mostly waiting for a broker, so it runs on a thread: the worker turns to its other partitions meanwhile. A
+partition has one run of messages under way at a time, which keeps its order.
+
 Messages never cross workers, and nothing is kept in Bytewax's recovery: the position that counts is durable together
 with what came of the messages before it. So a worker may end at any instruction, and another one goes on exactly there.
 """
@@ -7,8 +10,9 @@ with what came of the messages before it. So a worker may end at any instruction
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _IDLE = timedelta(milliseconds=10)
+_COMMITTING = timedelta(milliseconds=2)
 
 
 @dataclass(slots=True)
@@ -33,8 +38,12 @@ class _Open:
 
     channel: Channel
     judge: PartitionJudge
-    under_way: int = 0
-    """Runs of messages that were fetched and not committed."""
+    judged: Judged | None = None
+    """What is being committed."""
+    commit: Future[None] | None = None
+    under_way: bool = False
+    """A run of messages was fetched, and its result not handed on."""
+    ready: list[UnitResult] = field(default_factory=list)
 
 
 class Streaming:
@@ -61,6 +70,7 @@ class Streaming:
         self._judge = judge
         self._failed = failed
         self._open: dict[int, _Open] = {}
+        self._pool: ThreadPoolExecutor | None = None
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -77,15 +87,18 @@ class Streaming:
             self._open[partition] = _Open(self._channel(partition), self._judge(partition))
 
     def fetch(self, partition: int) -> Polled | None:
-        """Some messages. Raises what the channel raises, and StopIteration when the run is stopped."""
+        """Some messages, or none: then a result waits to be handed on. None where there is nothing to do.
+
+        Raises what the channel raises, and StopIteration at the end.
+        """
         opened = self._open[partition]
         with self.told():
+            if opened.under_way:
+                return self._awaited(opened)
             polled = None if self.rounds.stopping else opened.channel.poll()
             if polled is not None:
-                opened.under_way += 1
+                opened.under_way = True
                 return polled
-            if opened.under_way:
-                return None
             ended = self.rounds.stopping or (self._once and opened.channel.at_end)
             opened.channel.settle(now=ended)
             if not ended:
@@ -93,22 +106,54 @@ class Streaming:
             opened.channel.close()
         raise StopIteration
 
-    def judged(self, polled: Polled) -> Judged:
-        """What becomes of messages."""
+    def _awaited(self, opened: _Open) -> Polled | None:
+        if opened.commit is None or not opened.commit.done() or opened.judged is None:
+            return None
+        opened.commit.result()
+        judged, opened.judged, opened.commit = opened.judged, None, None
+        judged.result.record = None
+        judged.result.position = judged.position
+        opened.ready.append(judged.result)
+        opened.under_way = False
+        at = judged.position
+        return Polled(at.partition, at.offset, at.offset, ())
+
+    def busy(self, partition: int) -> bool:
+        """Whether a commit is under way."""
+        return self._open[partition].under_way
+
+    def judged(self, polled: Polled) -> Judged | None:
+        """What becomes of messages; None where a result is to be handed on."""
         opened = self._open[polled.partition]
+        if not opened.under_way:
+            return None
         with self.told():
             return opened.judge.judge(polled, silent=polled.end <= opened.channel.position.offset)
 
-    def committed(self, judged: Judged) -> UnitResult:
-        """The result, once it is durable, with the position after it."""
+    def begin_commit(self, judged: Judged) -> None:
+        """Let it be made durable."""
         opened = self._open[judged.position.partition]
-        with self.told():
-            opened.channel.commit(judged)
-        opened.under_way -= 1
-        result = judged.result
-        result.record = None
-        result.position = judged.position
-        return result
+        opened.judged = judged
+        opened.commit = self._commits().submit(opened.channel.commit, judged)
+
+    def results(self, partition: int) -> list[UnitResult]:
+        """Results of what is durable, each once."""
+        opened = self._open[partition]
+        found, opened.ready = opened.ready, []
+        return found
+
+    def step(self, polled: Polled) -> list[UnitResult]:
+        """Judge messages and begin their commit; the results of what was committed."""
+        judged = self.judged(polled)
+        if judged is not None:
+            self.begin_commit(judged)
+        return self.results(polled.partition)
+
+    def _commits(self) -> ThreadPoolExecutor:
+        """Threads begin here: this process was forked before."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max(1, len(self._open)), thread_name_prefix="commit")
+        return self._pool
 
 
 class StreamSource(FixedPartitionedSource[Polled, None]):
@@ -143,7 +188,9 @@ class StreamPartition(StatefulSourcePartition[Polled, None]):
 
     def next_awake(self) -> datetime | None:
         """At once while there are messages."""
-        return None if self._busy else datetime.now(UTC) + _IDLE
+        if self._busy:
+            return None
+        return datetime.now(UTC) + (_COMMITTING if self._streaming.busy(self._partition) else _IDLE)
 
     def snapshot(self) -> None:
         """Nothing to resume from: the position lies with the outputs."""
@@ -151,6 +198,5 @@ class StreamPartition(StatefulSourcePartition[Polled, None]):
 
 @operator
 def stream(step_id: str, up: Stream[Polled], streaming: Streaming) -> Stream[UnitResult]:
-    """Judge messages and commit what comes of them, where they were fetched."""
-    judged = op.map("judge", up, streaming.judged)
-    return op.map("commit", judged, streaming.committed)
+    """Judge messages and commit what comes of them, where they were fetched. Results come once that is durable."""
+    return op.flat_map("step", up, streaming.step)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gossip.schemas.finding import Finding
     from gossip.schemas.stream import StreamLedger
 
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.001
 SETTLE_SECONDS = 1.0
 """How long a position may stay unwritten when nothing was found: so much is read again after a crash."""
 LEDGER_SECONDS = 1.0

@@ -122,7 +122,7 @@ def _check_topic(address: Address, found: dict[str, Any]) -> None:
     if code == 3:
         raise MisuseError(f"{address}: there is no such topic; create it first, as docs/stream.md shows")
     if code:
-        raise for_code(code)()
+        raise for_code(code)
 
 
 def _largest_message(admin: Any, topic: str) -> int:

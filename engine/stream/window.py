@@ -113,7 +113,7 @@ class PairWindow:
         return found
 
     def _completed(self, seen: Seen, lone: Lone) -> Match | None:
-        """The match with components of other messages where its own lacks them: the nearest ones, the earlier of two."""
+        """The match with components of other messages where its own lacks them: the nearest, the earlier of two."""
         parts = list(lone.parts)
         held = [self._parts[number] for number in self._by_key.get(seen.key or b"", ())]
         others = [p for p in held if p.lone is None and p.seen.offset != seen.offset]

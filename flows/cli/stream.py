@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--from", "source", metavar="URL", required=True, help="Topic to read: kafka://host[:port][,host2]/topic.")
+@click.option(
+    "--from", "source", metavar="URL", required=True, help="Topic to read: kafka://host[:port][,host2]/topic."
+)
 @click.option("--to", metavar="URL", help="Topic to send findings to, exactly once, instead of stdout.")
 @click.option("--forward", metavar="TOPIC", help="Send each message on, its secrets replaced by their hashes.")
 @click.option("--dead-letter", metavar="TOPIC", help="Send messages that cannot be read there.")
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--state", metavar="DIR", help="Keep findings in DIR/lake too, exactly once.")
 @click.option("--lake", metavar="URI", help="With --state: where findings are kept; default: DIR/lake.")
 @click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes; default: one a CPU, at most one a partition.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes; default: one a CPU or partition.")
 @click.option("-f", "--format", "fmt", type=click.Choice(["text", "jsonl"]), help="Format of stdout.")
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE (.jsonl, .txt) too.")
 @click.option("--rules", "--config", metavar="FILE", help="Rules in TOML; default: built in.")

@@ -62,7 +62,7 @@ class StreamPlan:
 
 
 def build_flow(streaming: Streaming, writer: Callable[[], ResultWriter]) -> Dataflow:
-    """fetch -> judge -> commit, on the worker that has the partition; results to one writer."""
+    """Fetch, judge and commit on the worker that has the partition; results to one writer."""
     flow = Dataflow("gossip_stream")
     results = stream("stream", op.input("messages", flow, StreamSource(streaming)), streaming)
     op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))

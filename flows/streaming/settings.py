@@ -60,8 +60,8 @@ def route_of(settings: StreamSettings, security: Security) -> tuple[Route, Judgi
         there = Client(address, security).topic(address)
         if there.cluster != topic.cluster:
             raise MisuseError(
-                f"{option} {address}: lies in another cluster than {source}; positions are stored with what is sent, in "
-                "one transaction, so both must be in one"
+                f"{option} {address}: lies in another cluster than {source}; positions are stored with what is "
+                "sent, in one transaction, so both must be in one"
             )
         found[option] = there
     outputs = Outputs(found.get("--to"), found.get("--forward"), found.get("--dead-letter"))
