@@ -9,6 +9,8 @@ import hypothesis
 import pygit2
 import pytest
 
+from tests.support.broker import kafka
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI", "").lower() in {"1", "true"} else "dev")
+
+__all__ = ["kafka"]  # a fixture of all tests
 
 _LEAKS = ("GIT_", "XDG_", "GOSSIP_")
 """Prefixes of variables that would let the caller's machine decide what a test sees."""

@@ -40,8 +40,7 @@ class Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.kill()
+        self.kill()
 
     @property
     def said(self) -> str:
@@ -57,6 +56,8 @@ class Stream:
 
     def kill(self) -> None:
         """All of it, as `kill -9` does it."""
+        if self.process.poll() is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(TIMEOUT_SECONDS)
