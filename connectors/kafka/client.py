@@ -95,7 +95,7 @@ class Client:
 
     def topic(self, address: Address) -> Topic:
         """What the cluster knows of one of its topics. Raises MisuseError where it has none of that name."""
-        with told(address, self.security), _library(self) as kafka:
+        with told(address, self.security), _library(self, first=True) as kafka:
             admin = kafka.KafkaAdminClient(**self._common())
             try:
                 found = admin.describe_topics([address.topic])[0]
@@ -142,6 +142,7 @@ class _Overheard(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.refused = ""
+        self.dropped = False
         self.handshake = ""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -149,13 +150,17 @@ class _Overheard(logging.Handler):
         text = record.getMessage()
         if "SaslAuthenticationFailed" in text or "UnsupportedSaslMechanism" in text:
             self.refused = "wrong username, password or mechanism"
+        self.dropped = self.dropped or "socket disconnected" in text
         if "Handshake failed" in text or "CERTIFICATE" in text:
             self.handshake = "certificate verify failed" if "verify" in text.lower() else "it does not speak TLS there"
 
 
 @contextmanager
-def _library(client: Client | None = None) -> Iterator[Any]:
-    """The client library, which is an extra. Its log says every error a second time: it is heard, not shown."""
+def _library(client: Client, *, first: bool = False) -> Iterator[Any]:
+    """The client library, which is an extra. Its log says every error a second time: it is heard, not shown.
+
+    `first`: nothing was ever asked of this cluster, so a broker that drops whoever logs in does not like the user.
+    """
     try:
         import kafka
     except ImportError as err:
@@ -166,9 +171,11 @@ def _library(client: Client | None = None) -> Iterator[Any]:
     try:
         yield kafka
     except kafka.errors.KafkaTimeoutError as err:
-        brokers = ", ".join(client.address.brokers) if client else ""
-        if heard.refused and client is not None:
-            raise _refused(brokers, client.security.username, heard.refused) from err
+        brokers, user = ", ".join(client.address.brokers), client.security.username
+        if heard.refused:
+            raise _refused(brokers, user, heard.refused) from err
+        if first and heard.dropped and user:
+            raise _refused(brokers, user, "wrong username, password or mechanism, or it speaks no SASL there") from err
         if heard.handshake:
             raise MisuseError(f"{brokers}: no TLS connection: {heard.handshake}") from err
         raise

@@ -87,10 +87,10 @@ class StreamRun:
         self._drain_until: float | None = None
         self._rounds: Rounds | None = None
         self._reporters = [Lasting(reporter) for reporter in reporters]
-        self._keeper = PositionKeeper(plan.route.client, plan.route.group) if plan.keeps_positions else None
         self._store_due = 0.0
         if session is not None:
             plan = replace(plan, route=replace(plan.route, ledger=self._ledger))
+        self._keeper = PositionKeeper(plan.route.client, plan.route.group) if plan.keeps_positions else None
         self._plan = plan
         self.report = self._new_report()
 

@@ -147,8 +147,8 @@ def test_pairs_are_found_across_messages(kafka: Kafka, tmp_path: Path) -> None:
     """A key id now, its secret three messages and one restart later."""
     file = tmp_path / "pairs.toml"
     file.write_text(
-        "[[rules]]\nid = 'pair'\nregex = '''PSEC[0-9]{6}Q'''\n[[rules.components]]\nrule = 'id'\nwithin_lines = 2\n"
-        "[[rules]]\nid = 'id'\nregex = '''PID[0-9]{6}Q'''\nskip_report = true\n"
+        "[[rules]]\nid = 'pair'\nregex = '''PSEC[0-9]{6}Q'''\n[[rules.components]]\nid = 'id'\nwithinLines = 2\n"
+        "[[rules]]\nid = 'id'\nregex = '''PID[0-9]{6}Q'''\nskipReport = true\n"
     )
     topic, out = kafka.topic("source"), kafka.topic("found")
     kafka.send(topic, [{"value": v, "key": b"k"} for v in (b"PID000001Q", b"x", b"y")])

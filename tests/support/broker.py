@@ -247,6 +247,10 @@ def retried(call: Any, seconds: float = 30.0) -> Any:
             time.sleep(0.2)
 
 
+_shared: list[Broker] = []
+"""What this process started for all: kept, for a handle that is dropped complains of its process."""
+
+
 @contextlib.contextmanager
 def shared_broker(root: Path) -> Iterator[Kafka]:
     """One broker for all processes of a test session, whose folder `root` is; the last one stops it."""
@@ -261,6 +265,7 @@ def shared_broker(root: Path) -> Iterator[Kafka]:
     with _locked(root):
         if count(1) == 1:
             broker = Broker(root / uuid.uuid4().hex[:8]).start()
+            _shared.append(broker)
             address.write_text(f"{broker.address} 127.0.0.1:{broker.sasl_port} {broker.pid}")
     plain, sasl, pid = address.read_text().split()
     try:
@@ -269,6 +274,9 @@ def shared_broker(root: Path) -> Iterator[Kafka]:
         with _locked(root):
             if count(-1) == 0:
                 os.kill(int(pid), signal.SIGKILL)
+        for broker in _shared:
+            if broker.pid == int(pid) and not users.read_text().strip("0"):
+                broker.kill()
 
 
 @contextlib.contextmanager
