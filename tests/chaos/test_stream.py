@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
+FIRST = int(os.environ.get("GOSSIP_CHAOS_FIRST_SEED", "0"))
 RUNS = int(os.environ.get("GOSSIP_CHAOS_STREAMS", "5"))
 PARTITIONS = 3
 MESSAGES = 3_000
@@ -61,7 +62,8 @@ def produced(kafka: Kafka, topic: str, lost: list[BaseException]) -> None:
     """Send all messages over SECONDS, whatever becomes of the broker meanwhile."""
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(bootstrap_servers=kafka.address, linger_ms=5, delivery_timeout_ms=120_000)
+    settings = {"linger_ms": 5, "delivery_timeout_ms": 120_000}
+    producer = retried(lambda: KafkaProducer(bootstrap_servers=kafka.address, **settings))
     began, sent = time.monotonic(), []
     for number in range(MESSAGES):
         time.sleep(max(0.0, began + SECONDS * number / MESSAGES - time.monotonic()))
@@ -131,7 +133,7 @@ def check(scene: Scene) -> None:
         assert order[partition] == [(n, b"%d" % (n % 7)) for n in range(partition, MESSAGES, PARTITIONS)]
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + RUNS))
 def test_each_finding_once_and_each_message_in_its_place(tmp_path: Path, broker: Broker, seed: int) -> None:
     """Workers, the whole stream and the broker are killed at random points while messages come."""
     scene = Scene(tmp_path, broker, seed)

@@ -177,7 +177,7 @@ class Kafka:
         from kafka.admin import KafkaAdminClient, NewTopic
 
         full = f"{name}-{uuid.uuid4().hex[:8]}"
-        admin = KafkaAdminClient(bootstrap_servers=self.address)
+        admin = retried(lambda: KafkaAdminClient(bootstrap_servers=self.address))
         try:
             new = NewTopic(full, num_partitions=partitions, replication_factor=1, topic_configs=settings)
             retried(lambda: admin.create_topics([new]))
@@ -194,7 +194,7 @@ class Kafka:
         """Send messages, each the arguments of a producer's `send`, and wait until they are there."""
         from kafka import KafkaProducer
 
-        producer = KafkaProducer(bootstrap_servers=self.address, linger_ms=5, batch_size=1 << 18)
+        producer = retried(lambda: KafkaProducer(bootstrap_servers=self.address, linger_ms=5, batch_size=1 << 18))
         try:
             sent = [producer.send(topic, **message) for message in messages]
             producer.flush()
@@ -208,9 +208,8 @@ class Kafka:
         from kafka import KafkaConsumer, TopicPartition
 
         level = "read_committed" if committed else "read_uncommitted"
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.address, enable_auto_commit=False, isolation_level=level, max_poll_records=5000
-        )
+        settings = {"enable_auto_commit": False, "isolation_level": level, "max_poll_records": 5000}
+        consumer = retried(lambda: KafkaConsumer(bootstrap_servers=self.address, **settings))
         try:
             parts = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
             consumer.assign(parts)
@@ -233,7 +232,7 @@ def _led(admin: Any, topic: str, partitions: int) -> None:
         raise TimeoutError(f"{topic} is not there yet")
 
 
-def retried(call: Any, seconds: float = 30.0) -> Any:
+def retried(call: Any, seconds: float = 60.0) -> Any:
     """What a call gives, once it gives something: a broker that has just started refuses for a while."""
     from kafka.errors import KafkaError
 
