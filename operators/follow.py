@@ -56,6 +56,8 @@ class _Followed:
     look: Future[bytes] | None = None
     running: bool = False
     failures: int = 0
+    called: int = 0
+    """How often it had been called when its last look began."""
 
 
 class FollowSource(FixedPartitionedSource[Planned, None]):
@@ -137,7 +139,8 @@ class FollowPartition(StatefulSourcePartition[Planned, None]):
         elif followed.look is not None:
             if followed.look.done():
                 self._looked(followed, followed.look)
-        elif self._clock() >= followed.due:
+        elif self._clock() >= followed.due or self._rounds.called(followed.index) != followed.called:
+            followed.called = self._rounds.called(followed.index)
             target = self._worker.config.targets[followed.index]
             followed.look = self._submit(lambda: cast("RememberedSource", self._worker.fresh(target)).fingerprint())
 

@@ -12,7 +12,7 @@ from struct import calcsize
 
 _CELL = calcsize("q")
 _STOP, _HEADER = 0, 1
-_BEGUN, _ENDED, _LOST, _PER_TARGET = 0, 1, 2, 3
+_BEGUN, _ENDED, _LOST, _CALLED, _PER_TARGET = 0, 1, 2, 3, 4
 
 
 class Rounds:
@@ -46,6 +46,14 @@ class Rounds:
     def lost(self, target: int) -> bool:
         """What `end` was told last."""
         return bool(self._cells[_at(target, _LOST)])
+
+    def call(self, target: int) -> None:
+        """Something happened to a target: it is to be looked at now. From one process only."""
+        self._cells[_at(target, _CALLED)] += 1
+
+    def called(self, target: int) -> int:
+        """How often `call` was called."""
+        return self._cells[_at(target, _CALLED)]
 
     def stop(self) -> None:
         """Let lanes plan nothing more: what was planned is scanned and committed, then the flow ends."""

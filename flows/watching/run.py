@@ -20,6 +20,7 @@ from gossip.flows.scan import build_detector, build_flow
 from gossip.flows.sources import open_source
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.aside import Aside
+from gossip.flows.watching.events import EventReader
 from gossip.flows.watching.journal import Journal, Lasting, log
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
@@ -147,12 +148,17 @@ class Watch:
             return build_flow(worker, writer)
 
         journal = Journal(report, names, quiet=self._quiet)
+        events = EventReader(settings.events, dict(settings.kafka)) if settings.events is not None else None
         try:
+            if events is not None:
+                events.start(self._rounds, config.targets)
             if self._stopped is None:  # a signal may have come before there was anything to drain
                 run_cluster(self._processes, make_flow, journal.write, tick=self._tick)
         except _Late:
             self._say("not everything that was under way was committed in time; the next start goes on with it")
         finally:
+            if events is not None:
+                events.stop()
             report.close()
             self._upkeep.wait(_END_SECONDS)
             self._upkeep.start("write the run's row", lambda: session.end(report.summary, keep_pending=True))
@@ -201,7 +207,12 @@ class Watch:
         try:
             found = load_settings(self._path, tenant_key=self._state.tenant_key)
             rules_changed = signature != self._signature and found.config.rules_path is not None
-            if found.config == self._settings.config and not rules_changed:
+            same = (found.config, found.events, found.kafka) == (
+                self._settings.config,
+                self._settings.events,
+                self._settings.kafka,
+            )
+            if same and not rules_changed:
                 self._settings, self._signature = found, found.signature()
                 return
             build_detector(found.config)  # says whether its rules are right

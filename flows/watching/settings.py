@@ -85,6 +85,8 @@ class WatchFile(_Strict):
     decode_depth: int | None = Field(None, ge=1, le=16)
     archives: bool = True
     scan_binary: bool = False
+    events: str | None = None
+    kafka: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ class WatchSettings:
     """Files that decided it: a change in one of them may change it."""
     absent: tuple[str, ...]
     """Targets that are not there (yet)."""
+    events: str | None = None
+    """Address of a topic with push events."""
+    kafka: tuple[tuple[str, str], ...] = ()
+    """How to reach it."""
 
     def signature(self) -> tuple[object, ...]:
         """Differs when one of the files was changed."""
@@ -141,7 +147,27 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         more |= {"gitignore": "yes"} if entry.gitignore else {}
         more |= {"ignored": "yes"} if entry.ignored else {}
         targets.append(replace(target, options=tuple(sorted({**dict(target.options), **more}.items()))))
-    return WatchSettings(replace(config, targets=tuple(targets)), tuple(files), tuple(absent))
+    if said.events is not None:
+        _check_events(path, said.events, said.kafka)
+    return WatchSettings(
+        replace(config, targets=tuple(targets)),
+        tuple(files),
+        tuple(absent),
+        said.events,
+        tuple(sorted(said.kafka.items())),
+    )
+
+
+def _check_events(path: str, events: str, kafka: dict[str, str]) -> None:
+    """Raise MisuseError unless the address and its options can be used; nobody is asked."""
+    from gossip.connectors.kafka.address import parse_address
+    from gossip.connectors.kafka.security import security_of
+
+    try:
+        parse_address(events)
+        security_of(kafka, os.environ)
+    except MisuseError as err:
+        raise MisuseError(f"{path}: events: {err}") from err
 
 
 _SCP = re.compile(r"[\w.-]+@[\w.-]+:")

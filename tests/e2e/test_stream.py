@@ -14,8 +14,10 @@ import pytest
 from gossip.schemas.stream import EVENT_SCHEMA
 from tests.support.broker import PASSWORD, USER, Kafka
 from tests.support.cli import Ran, gossip
+from tests.support.repo_base import RepoWriter, body
 from tests.support.repos import plain_token
 from tests.support.streaming import Stream, eventually
+from tests.support.watching import Watching
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,3 +248,24 @@ def test_who_may_not_come_in_is_told(kafka: Kafka, rules: str, monkeypatch: pyte
     assert "wrong-one" not in said
     monkeypatch.setenv("GOSSIP_KAFKA_PASSWORD", PASSWORD)
     assert gossip(*common).code == 1
+
+
+def test_a_push_event_makes_a_watch_look_at_once(kafka: Kafka, rules: str, tmp_path: Path) -> None:
+    """Long before the interval is over; others' events are counted."""
+    repo = RepoWriter.create(tmp_path / "ada" / "app.git", bare=True)
+    first = repo.commit({b"a": body(b"nothing", "a")}, ref="refs/heads/main")
+    topic = kafka.topic("events", 2)
+    config = tmp_path / "watch.yaml"
+    config.write_text(f"interval: 1h\nrules: {rules}\nevents: {kafka.url(topic)}\ntargets: [ada/app.git]\n")
+    with Watching(tmp_path / "w", config, "-j", "1") as watching:
+        watching.until(lambda w: w.heard("watching 1 targets"))
+        repo.commit({b"a": body(plain_token(7), "a")}, (first,), ref="refs/heads/main")
+        event = json.dumps({"repository": {"full_name": "ada/app"}}).encode()
+
+        def seen() -> bool:
+            kafka.send(topic, [{"value": event}, {"value": b"{}"}])
+            return watching.paths == ["a"]
+
+        assert eventually(seen)
+        assert eventually(lambda: watching.heard("about no repository of this watch"))
+        assert watching.stop() == 0
