@@ -147,6 +147,7 @@ def test_each_finding_once_and_each_message_in_its_place(tmp_path: Path, broker:
         sender.join()
         assert lost == []
         assert eventually(scene.done, CALM_SECONDS), (scene.told, scene.stream.said)
+        assert eventually(lambda: "reading" in scene.stream.said)  # before that, a signal ends it with 128 + 15
         ran = scene.stream.stop()
         assert ran.code == 0, (scene.told, ran.err.decode())
         check(scene)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -83,10 +84,10 @@ def jars() -> Path:
 
 
 def _ports(count: int) -> list[int]:
-    """Free ports below the range from which systems hand them out."""
+    """Free ports below the range from which systems hand them out, at random: others look for some at this moment."""
     found: list[int] = []
     with contextlib.ExitStack() as held:
-        for port in range(9092 + os.getpid() % 900, 32000):
+        for port in random.sample(range(10240, 32000), 1000):
             probe = held.enter_context(socket.socket())
             with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
