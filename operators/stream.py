@@ -128,7 +128,8 @@ class Streaming:
         if not opened.under_way:
             return None
         with self.told():
-            return opened.judge.judge(polled, silent=polled.end <= opened.channel.position.offset)
+            known = polled.end <= opened.channel.position.offset and not polled.lost
+            return opened.judge.judge(polled, silent=known)
 
     def begin_commit(self, judged: Judged) -> None:
         """Let it be made durable."""
