@@ -21,6 +21,17 @@ BINARY_SNIFF_BYTES = 8192
 
 PREVIEW_CHARS_MAX = 4
 
+NEAR_BYTES_MAX = 256
+"""Longest hit that is looked for in the neighbourhood of a change alone; expressions with longer ones are looked for
+everywhere."""
+
+HITS_HELD_MAX = 50_000
+"""Hits of one document that are held at once. A document with more is read as a stream, and nothing is carried over to
+what was made of it."""
+
+OUTCOMES_HELD_MAX = 16_384
+"""Confirmed windows that are remembered by their content."""
+
 WINDOW_RADIUS_BYTES = KEYWORD_RADIUS_BYTES
 """What of the text around a match a rule's window gates look at, on each side."""
 KEY_BYTES_MAX = 4096

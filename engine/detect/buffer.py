@@ -26,10 +26,10 @@ class Buffer:
         """Encodings around these bytes."""
         return len(self.steps)
 
-    def outer(self, start: int, end: int) -> tuple[int, int]:
-        """A span of these bytes as a span of the segment."""
+    def outer(self, start: int, end: int, top: Buffer | None = None) -> tuple[int, int]:
+        """A span of these bytes as a span of the segment, or of `top`, the buffer or one that it was decoded from."""
         buffer: Buffer = self
-        while buffer.parent is not None and buffer.origin is not None:
+        while buffer is not top and buffer.parent is not None and buffer.origin is not None:
             start, end = buffer.origin(start, end)
             buffer = buffer.parent
         return start, end

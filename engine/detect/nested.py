@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.detect.buffer import Buffer
 
+REFUSALS = frozenset({"decoded-items", "decoded-bytes"})
+"""Causes of what was dropped that depend on what else the document held."""
+
 
 class Budget:
     """What may still be decoded from one document. What it refuses is counted by cause."""
@@ -34,6 +37,19 @@ class Budget:
         self._read += gained
         self._bytes += gained
         self._items += gained // BYTES_PER_DECODED_ITEM
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """Buffers and bytes that may still be decoded."""
+        return self._items, self._bytes
+
+    def take(self, items: int, size: int) -> bool:
+        """Take many buffers of `size` bytes together, if all are there; nothing else."""
+        if items > self._items or size > self._bytes:
+            return False
+        self._items -= items
+        self._bytes -= size
+        return True
 
     def allows(self, size: int) -> bool:
         """Take one buffer of `size` bytes from the budget, if it is there."""

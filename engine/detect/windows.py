@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 _STRETCH_BYTES = 1024
+HIT_BITS = 24
+HIT_MASK = (1 << HIT_BITS) - 1
+"""A hit as one number: its end, and in the lowest bits its expression."""
 
 
 def windows_of(
@@ -69,6 +72,11 @@ class Hits:
             if alike:
                 return
         found.append(Hit(end, width, probe.phase))
+
+    def add_all(self, hits: Iterable[int]) -> None:
+        """The same for hits as numbers, in order."""
+        for hit in hits:
+            self.add(hit & HIT_MASK, 0, hit >> HIT_BITS, 0, None)
 
     def __bool__(self) -> bool:
         return bool(self.windows or self.encoded)

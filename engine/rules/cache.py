@@ -1,6 +1,6 @@
 """Compiled programs on disk, so that a warm start takes milliseconds. Whatever is wrong with a file is a miss.
 
-A file holds a magic, the digest of the rest, the header's length, the header and the database. Its name is the digest
+A file holds a magic, the digest of the rest, the header's length, the header and the databases. Its name is the digest
 of
 everything the program depends on. It is written to a temporary name and renamed, so readers never see half of one.
 """
@@ -68,7 +68,8 @@ def _read(path: Path, key: bytes) -> Program | None:
     length = int.from_bytes(rest[:8], "little")
     try:
         program = Program.from_parts(rest[8 : 8 + length], rest[8 + length :])
-        load_database(program)
+        load_database(program.database)
+        load_database(program.wide_database)
     except (ValueError, KeyError, TypeError, hyperscan.error):
         return None  # another version's layout, or another processor's code
     return program
@@ -76,7 +77,7 @@ def _read(path: Path, key: bytes) -> Program | None:
 
 def _write(path: Path, key: bytes, program: Program) -> None:
     header = program.header()
-    rest = u64(len(header)) + header + program.database
+    rest = u64(len(header)) + header + program.database + program.wide_database
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".program-")
     try:

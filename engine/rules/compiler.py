@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hyperscan
 
-from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
+from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX, NEAR_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
@@ -22,10 +22,12 @@ from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 4
+PROGRAM_FORMAT = 5
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -50,18 +52,25 @@ class Program:
     """Indexed by expression id."""
     database: bytes
     """Serialized Vectorscan database; empty where no rule has an expression."""
+    wide: tuple[int, ...] = ()
+    """Expressions whose hits are over NEAR_BYTES_MAX long, or have no bound."""
+    wide_database: bytes = b""
+    """Those alone, under the same ids; empty where there are none."""
 
     def header(self) -> bytes:
-        """All but the database, as JSON."""
-        fields = {"plans": [asdict(p) for p in self.plans], "probes": self.probes}
-        return json.dumps(fields, separators=(",", ":")).encode()
+        """All but the databases, as JSON."""
+        fields = {"plans": [asdict(p) for p in self.plans], "probes": self.probes, "wide": self.wide}
+        return json.dumps(fields | {"size": len(self.database)}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_parts(cls, header: bytes, database: bytes) -> Program:
-        """The inverse of `header`. Raises ValueError, KeyError or TypeError for what is not one."""
+    def from_parts(cls, header: bytes, databases: bytes) -> Program:
+        """The inverse of `header`, given both databases, one after the other. Raises ValueError, KeyError or TypeError
+        for what is not one.
+        """
         fields = json.loads(header)
         plans = tuple(RulePlan(**entry) for entry in fields["plans"])
-        return cls(plans, tuple(map(Probe._make, fields["probes"])), database)
+        probes, size = tuple(map(Probe._make, fields["probes"])), fields["size"]
+        return cls(plans, probes, databases[:size], tuple(fields["wide"]), databases[size:])
 
 
 def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
@@ -95,14 +104,23 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
     plans = [RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)]
-    return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
+    probes = tuple(one.probe for one in found + encoded)
+    wide = tuple(number for number, one in enumerate(found + encoded) if _is_wide(one))
+    apart = _compile(found + encoded, wide)
+    assert apart is not None  # each of them was accepted above
+    return Program(tuple(plans), probes, database, wide, apart)
+
+
+def _is_wide(one: Expression) -> bool:
+    # What Vectorscan makes of an expression in its prefilter form has no bound that we know.
+    return one.width is None or one.width > NEAR_BYTES_MAX or bool(one.flags & hyperscan.HS_FLAG_PREFILTER)
 
 
 def _expression(rule: int, node: Node) -> Expression:
     cut = trigger(node)
     back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
     ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
-    return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
+    return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead), cut.back)
 
 
 def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
@@ -142,17 +160,21 @@ def check_pattern(pattern: str, where: str) -> None:
         raise MisuseError(f"{where}: {err}") from err
 
 
-def _compile(expressions: list[Expression]) -> bytes | None:
-    """The serialized database, or None where Vectorscan refuses one of the expressions."""
-    if not expressions:
+def _compile(expressions: list[Expression], chosen: Sequence[int] | None = None) -> bytes | None:
+    """The serialized database of all expressions or of the chosen ones, or None where Vectorscan refuses one of them.
+
+    The id of an expression is its place in the list.
+    """
+    numbers = range(len(expressions)) if chosen is None else chosen
+    if not numbers:
         return b""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     try:
         database.compile(
-            expressions=[one.text for one in expressions],
-            ids=list(range(len(expressions))),
-            elements=len(expressions),
-            flags=[one.flags for one in expressions],
+            expressions=[expressions[number].text for number in numbers],
+            ids=list(numbers),
+            elements=len(numbers),
+            flags=[expressions[number].flags for number in numbers],
         )
     except hyperscan.error:
         return None
@@ -164,7 +186,7 @@ def _workable(one: Expression, rule: Rule) -> list[Expression]:
     """What stands in for an expression: itself, its prefilter form, its rule's keywords, or nothing."""
     if _compile([one]) is not None:
         return [one]
-    relaxed = Expression(one.text, one.probe, hyperscan.HS_FLAG_PREFILTER)
+    relaxed = Expression(one.text, one.probe, one.width, hyperscan.HS_FLAG_PREFILTER)
     if _compile([relaxed]) is not None:
         return [relaxed]
     return _by_keywords(one.probe.rule, rule, MATCH_BYTES_MAX)
@@ -181,7 +203,7 @@ def _by_keywords(number: int, rule: Rule, width: int) -> list[Expression]:
         raw = keyword.lower().encode()
         node = Concat(tuple(_caseless(byte) for byte in raw))
         probe = Probe(number, reach + len(raw), reach)
-        literals.append(Expression(render(node, "vectorscan").encode("ascii"), probe))
+        literals.append(Expression(render(node, "vectorscan").encode("ascii"), probe, len(raw)))
     return literals
 
 
@@ -202,13 +224,13 @@ def _caseless(byte: int) -> Node:
     return Atom(mask)
 
 
-def load_database(program: Program) -> Any:
-    """The Vectorscan database of a program with a scratch space of its own; None where it has no expression.
+def load_database(serialized: bytes) -> Any:
+    """A Vectorscan database of a program with a scratch space of its own; None where it has no expression.
 
     Raises hyperscan.error where this machine cannot run it.
     """
-    if not program.database:
+    if not serialized:
         return None
-    database = hyperscan.loadb(program.database, mode=hyperscan.HS_MODE_BLOCK)
+    database = hyperscan.loadb(serialized, mode=hyperscan.HS_MODE_BLOCK)
     database.scratch = hyperscan.Scratch(database)
     return database
