@@ -83,6 +83,7 @@ class RunReport:
         summary.bytes += result.bytes
         summary.skipped.update(result.skipped)
         summary.suppressed.update(result.suppressed)
+        summary.whole.update(result.whole)
         summary.add_losses(result.losses, result.target)
         self._planned_bytes += result.planned_bytes
         if self._watcher is not None:
@@ -184,6 +185,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     decode_depth: int | None = None,
     archives: bool = True,
     scan_binary: bool = False,
+    whole_blobs: bool = False,
 ) -> ScanConfig:
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
@@ -213,6 +215,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         decode_depth=decode_depth,
         archives=archives,
         scan_binary=scan_binary,
+        whole_blobs=whole_blobs,
     )
 
 

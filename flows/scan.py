@@ -104,6 +104,7 @@ def _without_sightings(result: UnitResult) -> UnitResult:
         skipped=result.skipped,
         losses=result.losses,
         suppressed=result.suppressed,
+        whole=result.whole,
     )
 
 

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 
 from bytewax.dataflow import Stream, operator
 
-from gossip.engine.decode.content import Left, Text, contents
+from gossip.engine.decode.content import Left, Text, contents, is_plain
 from gossip.engine.decode.documents import EXTRACTORS
+from gossip.engine.detect.detector import Base, Scanned
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
 from gossip.operators.remember import unit_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
-from gossip.schemas.protocols import Document, Skip
+from gossip.schemas.protocols import Document, Lineage, Skip
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import ScanUnit, UnitResult
 
@@ -67,6 +68,19 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
 
 
 def _scan_document(tools: Tools, target: int, document: Document, result: UnitResult) -> None:
+    lineage = document.lineage
+    data = None if lineage is None or tools.whole_blobs else lineage.data
+    if lineage is not None and data is not None:
+        if is_plain(_base_name(document), data, tools.policy):
+            found = _matches(document, (), _scan_lineage(tools, lineage, data, result), result)
+            result.bytes += len(data)
+            result.documents += 1
+            if found:
+                _report(tools, target, document, [(match, ()) for match in found], result)
+            if document.path is not None:
+                _by_path(tools, target, document, result)
+            return
+        result.whole["content"] += 1
     counted = _Counted(document.chunks)
     sightings: list[tuple[Match, tuple[str, ...]]] = []
     scanned = 0
@@ -111,12 +125,36 @@ def inside(name: str, container: tuple[str, ...]) -> str:
     return "!".join((name, *container))
 
 
+def _scan_lineage(tools: Tools, lineage: Lineage, data: bytes, result: UnitResult) -> Scanned:
+    """What a document held in memory holds, by what tells it from its base where that is known."""
+    base, copies, cause = lineage.base, lineage.copies, lineage.cause
+    # Whoever keeps this document as a base does not want those that it was made of.
+    lineage.base = lineage.copies = None
+    known: Base | None = None
+    if base is not None and copies is not None:
+        if base.hits is None and base.data is not None:
+            base.hits = tools.detector.hits_of(base.data)  # it was not scanned, or not as it is
+        cause = "many-hits"
+        if base.hits is not None:
+            known = Base(base.hits, base.size, copies())
+    held = tools.detector.scan_held(data, known)
+    lineage.hits = held.hits
+    if known is None or held.hits is None:
+        result.whole[cause if held.hits is not None else "many-hits"] += 1
+    return held.scanned
+
+
+def _matches(document: Document, container: tuple[str, ...], scanned: Scanned, result: UnitResult) -> list[Match]:
+    """The matches of one text; what a budget stopped becomes a loss."""
+    for cause, count in sorted(scanned.dropped.items()):
+        detail = f"{count} times; the rest of the document was scanned"
+        result.losses.append(Loss(f"budget-{cause}", inside(document.name, container), detail))
+    return scanned.matches
+
+
 def _scan_text(tools: Tools, document: Document, text: Text, result: UnitResult) -> list[Match]:
     """The matches of one text, at their places in the bytes as they are stored."""
-    found, dropped = tools.detector.scan(text.chunks)
-    for cause, count in sorted(dropped.items()):
-        detail = f"{count} times; the rest of the document was scanned"
-        result.losses.append(Loss(f"budget-{cause}", inside(document.name, text.container), detail))
+    found = _matches(document, text.container, tools.detector.scan(text.chunks), result)
     if not text.steps:
         return found
     return [_as_stored(match, text) for match in found]

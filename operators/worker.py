@@ -69,6 +69,11 @@ class Tools:
         """The detector of this thread."""
         return self._build()
 
+    @property
+    def whole_blobs(self) -> bool:
+        """Whether every blob is scanned as if there were no other."""
+        return self._config.whole_blobs
+
     @cached_property
     def policy(self) -> Policy:
         """What is opened inside documents."""

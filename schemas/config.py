@@ -39,6 +39,8 @@ class ScanConfig:
     """Look into archives and documents."""
     scan_binary: bool = False
     """Scan content of no known format too."""
+    whole_blobs: bool = False
+    """Scan every blob as if there were no other. It never changes the findings."""
 
 
 def parsed_key(raw: bytes, where: str) -> bytes:

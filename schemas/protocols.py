@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -19,6 +20,25 @@ from gossip.schemas.units import (
     WalkResult,
     WalkUnit,
 )
+
+
+@dataclass(slots=True)
+class Lineage:
+    """A document held whole, and how it was made of another one: what they have in common need not be scanned twice."""
+
+    data: bytes | None
+    """None: no longer held."""
+    base: Lineage | None = None
+    copies: Callable[[], Iterable[tuple[int, int, int]]] | None = None
+    """(start, start in the base, size) of what was copied from the base; set where `base` is."""
+    cause: str = "no-delta"
+    """Why there is no base."""
+    size: int = field(init=False)
+    hits: array[int] | None = None
+    """The scanner's: what it needs for documents that are made of this one."""
+
+    def __post_init__(self) -> None:
+        self.size = len(self.data or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,8 @@ class Document:
     object_id: str = ""
     seekable: Callable[[], BinaryIO] | None = None
     """Opens the same content anew, for formats that are read from their end."""
+    lineage: Lineage | None = None
+    """Where all of the content is in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Summary:
     losses_named: list[Loss] = field(default_factory=list)
     suppressed: Counter[str] = field(default_factory=Counter)
     """Candidates rejected, by gate; shown with --debug."""
+    whole: Counter[str] = field(default_factory=Counter)
+    """Git blobs that were scanned whole, not by what tells them from their base, by reason; shown with --debug."""
     policy_hash: str = ""
     rules: int = 0
     seconds: float = 0.0
@@ -97,6 +99,7 @@ class Summary:
                 for loss in sorted(self.losses_named, key=lambda loss: (loss.kind, loss.where, loss.detail))
             ],
             "suppressed": dict(sorted(self.suppressed.items())),
+            "whole": dict(sorted(self.whole.items())),
             "rules": self.rules,
             "policy_hash": self.policy_hash,
             "seconds": round(self.seconds, 3),

@@ -153,6 +153,8 @@ class UnitResult:
     skipped: Counter[str] = field(default_factory=Counter)
     losses: list[Loss] = field(default_factory=list)
     suppressed: Counter[str] = field(default_factory=Counter)
+    whole: Counter[str] = field(default_factory=Counter)
+    """Blobs scanned whole, not by what tells them from another one: by reason."""
     record: UnitRecord | None = None
     """What a remembered scan commits of it. Its findings are those of this result."""
     after: int = 0

@@ -357,7 +357,7 @@ class GitSource:
             if rebuilt.error:
                 yield Loss(loss_kind(rebuilt.error), name.hex(), str(rebuilt.error))
             elif rebuilt.data is not None:
-                yield blob_document(name, rebuilt.data)
+                yield blob_document(name, rebuilt.data, lineage=rebuilt.lineage)
             elif rebuilt.pieces is not None:
                 try:
                     first = next(rebuilt.pieces, b"")

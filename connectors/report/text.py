@@ -159,7 +159,8 @@ def render_summary(
     """Print the end of a run for people: what was scanned, what was found, what was left out, what was lost.
 
     `levels` counts the findings by level, which a summary does not. `debug` adds the candidates that
-    each gate rejected. The console belongs to the caller, who points it at standard error.
+    each gate rejected, and why blobs were scanned whole. The console belongs to the caller, who points it at standard
+    error.
     """
     text = Text()
     text.append(f"Scanned {_count(summary.documents, 'document')}, {_size(summary.bytes)}, in {summary.seconds:.1f} s")
@@ -175,6 +176,8 @@ def render_summary(
         text.append(f"Left out by choice: {_counters(summary.skipped)}\n")
     if debug and summary.suppressed:
         text.append(f"Rejected by gate: {_counters(summary.suppressed)}\n")
+    if debug and summary.whole:
+        text.append(f"Blobs scanned whole: {_counters(summary.whole)}\n")
     if summary.losses:
         text.append(_losses(summary))
     console.print(text, soft_wrap=True, highlight=False, end="")

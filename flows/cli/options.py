@@ -33,6 +33,7 @@ class ScanOptions:
     storage_options: tuple[str, ...] = ()
     exit_zero: bool = False
     segment_bytes: int | None = None
+    whole_blobs: bool = False
     quiet: bool = False
     no_progress: bool = False
     debug: bool = False

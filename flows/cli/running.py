@@ -108,6 +108,7 @@ def _config(options: ScanOptions) -> ScanConfig:
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
+        whole_blobs=options.whole_blobs,
         tenant_key=_tenant_key(options.tenant_key_file),
         decode=options.decode,
         decode_depth=options.decode_depth,

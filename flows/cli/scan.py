@@ -41,6 +41,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")
 @click.option("--segment-bytes", type=int, hidden=True, help="Content handed to one database scan.")
+@click.option("--whole-blobs", is_flag=True, hidden=True, help="Scan every blob as if there were no other.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
