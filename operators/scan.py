@@ -134,13 +134,15 @@ def _scan_lineage(tools: Tools, lineage: Lineage, data: bytes, result: UnitResul
     if base is not None and copies is not None:
         if base.hits is None and base.data is not None:
             base.hits = tools.detector.hits_of(base.data)  # it was not scanned, or not as it is
-        cause = "many-hits"
+        cause = "base"  # it has too many hits, or was let go of before it was scanned
         if base.hits is not None:
             known = Base(base.hits, base.size, copies())
-    held = tools.detector.scan_held(data, known)
+    held = tools.detector.scan_held(data, known, awaited=lineage.awaited)
     lineage.hits = held.hits
-    if known is None or held.hits is None:
-        result.whole[cause if held.hits is not None else "many-hits"] += 1
+    if known is None:
+        result.whole[cause] += 1
+    elif held.whole:
+        result.whole["many-hits"] += 1
     return held.scanned
 
 

@@ -33,6 +33,8 @@ class Lineage:
     """(start, start in the base, size) of what was copied from the base; set where `base` is."""
     cause: str = "no-delta"
     """Why there is no base."""
+    awaited: bool = False
+    """Others are made of it."""
     size: int = field(init=False)
     hits: array[int] | None = None
     """The scanner's: what it needs for documents that are made of this one."""

@@ -26,7 +26,7 @@ from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes, text_key
 from gossip.engine.detect.parts import Joiner
 from gossip.engine.detect.prefilter import Prefilter, neighbourhoods
 from gossip.engine.detect.segment import Segment, segments
-from gossip.engine.detect.windows import Hits, windows_of
+from gossip.engine.detect.windows import windows_of
 from gossip.engine.limits import (
     DECODE_DEPTH_MAX,
     DECODE_REACH_BYTES,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.detect.confirm import Windows
     from gossip.engine.detect.prefilter import Copy
+    from gossip.engine.detect.windows import Hits
     from gossip.engine.rules.compiler import Program
     from gossip.engine.rules.model import RuleSet
 
@@ -74,7 +75,9 @@ class Held(NamedTuple):
 
     scanned: Scanned
     hits: array[int] | None
-    """None: there are too many. Those are scanned whole."""
+    """None: there are too many, or nobody waits for them. Without them those are scanned whole."""
+    whole: bool = False
+    """There are too many: nothing of the base was of use."""
 
 
 class Detector:
@@ -136,8 +139,9 @@ class Detector:
             _add(found, new, budget)
         return Scanned(self._reported(found) if found else found, +budget.dropped)
 
-    def scan_held(self, data: bytes, base: Base | None = None) -> Held:
+    def scan_held(self, data: bytes, base: Base | None = None, *, awaited: bool = True) -> Held:
         """The same for a document that is held whole, and perhaps was made of one that was scanned by this method.
+        `awaited`: others are made of it.
 
         The result is that of `scan`. What equal bytes of earlier documents led to is not looked at again.
         """
@@ -146,12 +150,10 @@ class Detector:
         else:
             hits = self._prefilter.moved(data, base.hits, *neighbourhoods(base.copies, len(data), base.size))
         if hits is None:
-            return Held(self.scan((data,)), None)
+            return Held(self.scan((data,)), None, whole=True)
         if not hits and not self._confirmer.everywhere:
             return Held(Scanned([], Counter()), _NO_HITS)
-        split = Hits(self._program.probes)
-        split.add_all(hits)
-        return Held(self._scan_hits(data, split), self._prefilter.kept(hits))
+        return Held(self._scan_hits(data, self._prefilter.read(hits)), self._prefilter.kept(hits) if awaited else None)
 
     def hits_of(self, data: bytes) -> array[int] | None:
         """What `scan_held` hands back to be a base with, of a document that is not to be scanned itself."""

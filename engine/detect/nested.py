@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gossip.engine.decode.transforms import TRANSFORMS, WideText, inflate, utf_encoding
+from gossip.engine.decode.transforms import TRANSFORMS, Decoded, WideText, inflate, utf_encoding
 from gossip.engine.decode.transforms.base import whole
 from gossip.engine.limits import BYTES_PER_DECODED_ITEM, DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
 
@@ -78,7 +78,7 @@ def children(buffer: Buffer, encoded: dict[int, list[Hit]], budget: Budget) -> I
     for transform in sorted(encoded):
         for decoded in TRANSFORMS[transform].decode(buffer.data, encoded[transform]):
             if budget.allows(len(decoded.data)):
-                yield buffer.child(decoded.data, decoded.origin, decoded.name, escaped=decoded.escaped)
+                yield buffer.child(decoded)
 
 
 def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
@@ -88,8 +88,8 @@ def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
     if inflated is not None:
         name, data, cut = inflated
         budget.dropped["inflated-bytes"] += cut
-        yield buffer.child(data, whole(0, size), name)
+        yield buffer.child(Decoded(name, data, whole(0, size), 0, size))
     encoding = utf_encoding(buffer.data)
     if encoding is not None:
         text = WideText(encoding)
-        yield buffer.child(b"".join(text.chunks((buffer.data,))), text.origin, encoding)
+        yield buffer.child(Decoded(encoding, b"".join(text.chunks((buffer.data,))), text.origin, 0, size))

@@ -96,9 +96,10 @@ class Outcomes:
 def text_key(child: Buffer, depth: int) -> bytes | None:
     """The key of a text decoded from a document; None where more than its bytes may count: next to an allow comment."""
     assert child.parent is not None
-    stored, (low, high) = child.parent.data, child.outer(0, len(child.data))
-    around = stored[max(0, low - LINE_CONTEXT_BYTES - 4) : high + LINE_CONTEXT_BYTES + 4].lower()
-    if any(mark in around for mark in _ALLOW_MARKS):
-        return None
+    low, high = child.span
+    around = child.parent.data[max(0, low - LINE_CONTEXT_BYTES - 4) : high + LINE_CONTEXT_BYTES + 4].lower()
+    for mark in _ALLOW_MARKS:
+        if mark in around:
+            return None
     head = b"%s %d %d " % (child.steps[0].encode(), child.escaped, depth)
     return blake3(head + child.data).digest()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import hyperscan
 
-from gossip.engine.detect.windows import HIT_BITS, HIT_MASK, Hits
+from gossip.engine.detect.windows import HIT_BITS, HIT_MASK, Hits, ProbeTable
 from gossip.engine.limits import HITS_HELD_MAX, NEAR_BYTES_MAX
 from gossip.engine.rules.compiler import load_database
 
@@ -44,7 +44,7 @@ class Prefilter:
     """The databases of one program. One instance per thread: it owns their scratch space."""
 
     def __init__(self, program: Program) -> None:
-        self._probes = program.probes
+        self._table = ProbeTable(program.probes)
         self._database = load_database(program.database)
         self._apart = load_database(program.wide_database)
         self._wide = frozenset(program.wide)
@@ -55,13 +55,18 @@ class Prefilter:
 
     def streamed(self, data: bytes) -> Hits:
         """What the hits say, however many there are."""
-        hits = Hits(self._probes)
         held = self.hits(data)
-        if held is None:
-            self._database.scan(data, match_event_handler=hits.add)
-        else:
-            hits.add_all(held)
+        if held is not None:
+            return self.read(held)
+        hits = Hits(self._table)
+        self._database.scan(data, match_event_handler=hits.add)
         return hits
+
+    def read(self, hits: list[int]) -> Hits:
+        """What hits say."""
+        said = Hits(self._table)
+        said.add_all(hits)
+        return said
 
     def kept(self, hits: list[int]) -> array[int]:
         """Hits that can be carried over to another document."""

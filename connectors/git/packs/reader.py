@@ -69,6 +69,7 @@ class UnitReader:
                     yield Rebuilt(node, None, error=err)
                 continue
             lineage = self._lineage(node, data, raw) if wanted else Lineage(data)
+            lineage.awaited = bool(self._waiting[node])
             self._keep(node, data, lineage)
             if wanted:
                 yield Rebuilt(node, data, lineage=lineage)
