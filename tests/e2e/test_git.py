@@ -163,3 +163,14 @@ def test_linked_worktree_has_its_own_index_and_files(mode: tuple[str, ...], tmp_
     found = {f["secret"].encode() for f in ran.findings}
     wanted = {(): {0, 1, 50, 60}, ("--staged",): set(), ("--no-history",): {1, 60}}[mode]
     assert found == {plain_token(number) for number in wanted}
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_whole_blobs_give_the_same(jobs: str, tmp_path: Path, rules: str) -> None:
+    """A scan that looks at what changed reports what one reports that reads every blob whole."""
+    repo = built("packed", tmp_path)
+    ours = scan(str(repo.path), "--rules", rules, "-j", jobs)
+    whole = scan(str(repo.path), "--rules", rules, "-j", jobs, "--whole-blobs")
+    assert sorted(ours.findings, key=repr) == sorted(whole.findings, key=repr)
+    differ = {key for key in ours.summary if ours.summary[key] != whole.summary[key]}
+    assert (ours.code, differ <= {"seconds", "whole"}, whole.summary["whole"]) == (whole.code, True, {})
