@@ -35,15 +35,13 @@ class Lineage:
     """Why there is no base."""
     awaited: bool = False
     """Others are made of it."""
-    size: int = field(init=False)
+    size: int = 0
+    """Of `data`; kept where that is no longer held."""
     hits: array[int] | None = None
     """The scanner's: what it needs for documents that are made of this one."""
 
-    def __post_init__(self) -> None:
-        self.size = len(self.data or b"")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every blob, and that takes three times as long
 class Document:
     """Content to scan, opened on the worker that scans it; it never leaves that worker.
 

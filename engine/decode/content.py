@@ -89,7 +89,7 @@ def contents(
 
 def is_plain(name: str, data: bytes, policy: Policy) -> bool:
     """Whether all of `contents` is one text, and it is `data` as it is. Also no where more than a glance would tell."""
-    if b"\0" in data[:BINARY_SNIFF_BYTES]:
+    if is_binary(data):  # or wide text, without which neither is there
         return False
     if not policy.archives:
         return True

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from gossip.engine.rules.compiler import Program
     from gossip.engine.rules.model import RuleSet
 
-_NO_HITS: array[int] = array("Q")
-
 
 class Scanned(NamedTuple):
     """What one document held."""
@@ -75,9 +73,13 @@ class Held(NamedTuple):
 
     scanned: Scanned
     hits: array[int] | None
-    """None: there are too many, or nobody waits for them. Without them those are scanned whole."""
+    """Not to be changed. None: there are too many, or nobody waits for them. Without them those are scanned whole."""
     whole: bool = False
     """There are too many: nothing of the base was of use."""
+
+
+_NOTHING = Held(Scanned([], Counter()), array("Q"))
+"""Most documents; shared, so nobody may add to it."""
 
 
 class Detector:
@@ -152,7 +154,7 @@ class Detector:
         if hits is None:
             return Held(self.scan((data,)), None, whole=True)
         if not hits and not self._confirmer.everywhere:
-            return Held(Scanned([], Counter()), _NO_HITS)
+            return _NOTHING
         return Held(self._scan_hits(data, self._prefilter.read(hits)), self._prefilter.kept(hits) if awaited else None)
 
     def hits_of(self, data: bytes) -> array[int] | None:

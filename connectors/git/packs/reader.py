@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gossip.connectors.git.packs.delta import copies_of
 from gossip.connectors.git.packs.pack import BLOB, Pack
@@ -26,8 +25,7 @@ DELTA_SHARE = 24
 """And so is one that is not so many times its delta."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuilt(NamedTuple):
     """One wanted object of a unit: its content, or pieces of it, or why there is none."""
 
     node: int
@@ -69,7 +67,8 @@ class UnitReader:
                     yield Rebuilt(node, None, error=err)
                 continue
             lineage = self._lineage(node, data, raw) if wanted else Lineage(data)
-            lineage.awaited = bool(self._waiting[node])
+            if self._waiting[node]:
+                lineage.awaited, lineage.size = True, len(data)
             self._keep(node, data, lineage)
             if wanted:
                 yield Rebuilt(node, data, lineage=lineage)
