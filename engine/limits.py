@@ -30,7 +30,7 @@ HITS_HELD_MAX = 50_000
 what was made of it."""
 
 OUTCOMES_HELD_MAX = 16_384
-"""Confirmed windows that are remembered by their content."""
+"""Windows that are remembered by their content, and matches in them, added up."""
 
 WINDOW_RADIUS_BYTES = KEYWORD_RADIUS_BYTES
 """What of the text around a match a rule's window gates look at, on each side."""

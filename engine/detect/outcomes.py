@@ -63,6 +63,7 @@ class Outcomes:
 
     def __init__(self, rule_set: RuleSet) -> None:
         self._known: dict[bytes, Outcome] = {}
+        self._held = 0
         self._reach = [
             max(LINE_CONTEXT_BYTES, rule.context.lookbehind if rule.context else 0) + 4 for rule in rule_set.rules
         ]
@@ -72,10 +73,14 @@ class Outcomes:
         return self._known.get(key)
 
     def keep(self, key: bytes, outcome: Outcome) -> None:
-        """Remember an outcome."""
-        if len(self._known) >= OUTCOMES_HELD_MAX:
-            del self._known[next(iter(self._known))]
+        """Remember an outcome, if there is none under this key."""
+        if key in self._known:
+            return
         self._known[key] = outcome
+        self._held += 1 + len(outcome.kept)
+        while self._held > OUTCOMES_HELD_MAX:
+            oldest = self._known.pop(next(iter(self._known)))
+            self._held -= 1 + len(oldest.kept)
 
     def window_key(self, rule: int, data: bytes, low: int, high: int) -> bytes:
         """The key of a rule's window of a document: the window, and around it the rest of its lines and the line before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from gossip.engine.detect import prefilter
 from gossip.engine.detect.detector import Base, Detector, Scanned
+from gossip.engine.detect.judge import Judged
+from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes
 from gossip.engine.rules.compiler import compile_rules
 from gossip.engine.rules.model import Allowlist, CharClass, Component, LocalContext, Rule, RuleSet
 from tests.support.scanning import builtin_detector
@@ -189,3 +192,16 @@ def test_neighbourhoods() -> None:
         [(0, margin - 1), (5000 - edge + 1, 5000)],
         [(margin, 5000 - edge, -50)],
     )
+
+
+def test_outcomes_are_bounded_by_their_matches() -> None:
+    """The oldest leave, however many matches they hold; what comes twice counts once."""
+    one = Kept(0, (0, 1), (0, 1), Judged(0, 1, (), 0, "none", ()), b"x")
+    outcomes = Outcomes(RULES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gossip.engine.detect.outcomes.OUTCOMES_HELD_MAX", 5)
+        for key, count in ((b"a", 1), (b"a", 1), (b"a", 1), (b"b", 1), (b"c", 0), (b"d", 0)):
+            outcomes.keep(key, Outcome([one] * count, Counter()))
+        assert [key for key in (b"a", b"b", b"c", b"d") if outcomes.find(key)] == [b"b", b"c", b"d"]
+        outcomes.keep(b"e", Outcome([one] * 9, Counter()))
+    assert [key for key in (b"a", b"b", b"c", b"d", b"e") if outcomes.find(key)] == []
