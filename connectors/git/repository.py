@@ -20,15 +20,12 @@ from gossip.connectors.git.history import parse_commit
 from gossip.connectors.git.refs import Refs, read_refs
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.connectors.git.urls import normal_url
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?([^/:]+):(?!//)(.*)$")
-_URL = re.compile(r"^([a-z][a-z0-9+.-]*)://(?:[^/@]*@)?([^/]*)/*(.*)$", re.IGNORECASE)
-
 
 File = tuple[bytes, bytes]
 """Path and blob id."""
@@ -208,20 +205,3 @@ def _common_folder(gitdir: Path) -> Path:
     """Where refs and objects are: a linked worktree's own folder only points there."""
     common = _small_text(gitdir / "commondir")
     return (gitdir / common).resolve() if common else gitdir
-
-
-def normal_url(url: str) -> str:
-    """host/path of a remote's URL: one form for https, ssh and scp-like spellings, without credentials.
-
-    >>> normal_url("git@Example.org:team/app.git"), normal_url("https://bot:pw@example.org/team/app")
-    ('example.org/team/app', 'example.org/team/app')
-    """
-    found = _URL.match(url)
-    if found and found[1].lower() != "file":
-        host, path = found[2], found[3]
-    else:
-        scp = _SCP_LIKE.match(url)
-        if not scp:
-            return os.path.realpath(found[3] if found else url).removesuffix("/").removesuffix(".git")
-        host, path = scp[1], scp[2]
-    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
