@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import scan_policy
+from gossip.flows.mirrors import is_waiting
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
@@ -111,7 +112,7 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
             raise MisuseError(
                 "--state: standard input cannot be told apart from run to run; name files or repositories"
             )
-        if _within(options.state, target.location):
+        if not is_waiting(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options

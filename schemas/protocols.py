@@ -117,8 +117,10 @@ class RememberedSource(Source, Protocol):
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what the covered tips lead to. `covered` are ids that reports gave as `reached`."""
 
-    def holds(self, object_id: str) -> bool:
-        """Whether an object that was missing is there now."""
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Whether objects that were missing in what is covered have to be looked for anew: one is there now, or may be
+        missed by nobody.
+        """
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Bytes that are the same in every run exactly while the unit's content is."""

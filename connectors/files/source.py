@@ -15,7 +15,7 @@ from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gossip.schemas.protocols import Opened
 
@@ -106,8 +106,8 @@ class FileSource:
         """As `plan`: whether a file has changed is for its unit's key to say."""
         return self._plan(remembered=True)
 
-    def holds(self, object_id: str) -> bool:
-        """Files are never missing: those that are listed were there."""
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Never: files are not covered."""
         return False
 
     def content_key(self, unit: ScanUnit) -> bytes:

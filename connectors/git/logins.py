@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gossip.connectors.git.urls import Remote
 
-TOKEN = "GOSSIP_GIT_TOKEN"
-TOKEN_USER = "GOSSIP_GIT_USER"
+TOKEN = "GOSSIP_GIT_TOKEN"  # noqa: S105 - the name of a variable, as the next one
+TOKEN_USER = "GOSSIP_GIT_USER"  # noqa: S105
 SSH_KEY = "GOSSIP_GIT_SSH_KEY"
 HELPER_SECONDS = 15.0
 """How long a credential helper may take; it must not wait for a person."""
@@ -33,11 +33,10 @@ _ANY_USER = "x-access-token"
 
 
 def http_logins(remote: Remote, environ: Mapping[str, str]) -> Iterator[tuple[str, Login]]:
-    """(where it comes from, login) for HTTP, the likeliest first. Helpers run only when the ones before were refused."""
+    """(where it comes from, login) for HTTP, the likeliest first. Helpers run only when those before were refused."""
     if remote.login is not None:
         yield "the URL", remote.login
-    for name, login in _tokens(remote, environ):
-        yield name, login
+    yield from _tokens(remote, environ)
     filled = _from_helpers(remote, environ)
     if filled is not None:
         yield "Git's credential helper", filled
@@ -95,7 +94,7 @@ def _from_helpers(remote: Remote, environ: Mapping[str, str]) -> Login | None:
 
 
 def key_files(environ: Mapping[str, str]) -> list[tuple[Path, Path | None]]:
-    """(private, public) key files for SSH that are there, the likeliest first. GOSSIP_GIT_SSH_KEY names the only one."""
+    """(private, public) key files for SSH that are there, in order. GOSSIP_GIT_SSH_KEY names the only one."""
     if environ.get(SSH_KEY):
         paths = [Path(environ[SSH_KEY]).expanduser()]
     else:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pygit2
-from pygit2.enums import Option
 from blake3 import blake3
+from pygit2.enums import Option
 
 from gossip.connectors.git.refs import read_refs
 from gossip.connectors.git.remote import Callbacks, FetchLimits, connect, heads, talking
@@ -122,6 +122,7 @@ class Mirror:
                 origin.fetch(_refspecs(moved, offered), callbacks=callbacks, proxy=True)
             for name in sorted(self._present().keys() - wanted.keys()):
                 repository.references.delete(name)  # a wide refspec brings more than is wanted
+            self._clean()
         if self._present() != wanted:
             raise RetryableError(f"{self.remote.name}: its refs moved while they were fetched")
         return True
@@ -138,7 +139,8 @@ class Mirror:
         refs = read_refs(os.fsencode(self.path))
         if refs.losses:
             raise PermanentError(
-                f"{self.path}: the mirror is damaged ({refs.losses[0].where}: {refs.losses[0].detail}); remove the folder"
+                f"{self.path}: the mirror is damaged: {refs.losses[0].where}: {refs.losses[0].detail}; "
+                "remove the folder"
             )
         return {os.fsdecode(name): oid.hex() for name, oid in refs.ids.items() if name != b"HEAD"}
 
@@ -168,14 +170,17 @@ class Mirror:
         return repository
 
     def _clean(self) -> None:
-        """Remove what a fetch that was killed left behind: parts of packs, and locks of processes that are gone."""
+        """Remove what a fetch that was killed left behind: parts of packs, and locks of processes that are gone.
+
+        FETCH_HEAD too: nobody needs it, and it names the URL that the user's Git configuration puts in place of ours.
+        """
         pack = Path(self.path) / "objects" / "pack"
         for path in pack.iterdir() if pack.is_dir() else ():
             alone = path.suffix == ".idx" and not path.with_suffix(".pack").exists()
             unindexed = path.suffix == ".pack" and not path.with_suffix(".idx").exists()
             if _STALE.match(path.name) or alone or unindexed:
                 path.unlink(missing_ok=True)
-        for name in ("packed-refs.lock", "HEAD.lock", "config.lock", "FETCH_HEAD.lock"):
+        for name in ("packed-refs.lock", "HEAD.lock", "config.lock", "FETCH_HEAD.lock", "FETCH_HEAD"):
             with suppress(OSError):
                 (Path(self.path) / name).unlink()
         for path in (Path(self.path) / "refs").rglob("*.lock"):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 REASON_CHARS_MAX = 300
 _PERMANENT = re.compile(
     r"status code: (40[0-9]|41[0-9])|authentication|certificate|host key|not found|does not exist|not exported|denied"
-    r"|not permitted|failed to resolve path|could not find repository|unsupported|object format|invalid (url|content|pkt)"
-    r"|content[ -]type|unexpected content|too many redirects|cannot redirect|no such file"
+    r"|not permitted|failed to resolve path|could not find repository|unsupported|object format"
+    r"|invalid (url|content|pkt)|content[ -]type|unexpected content|too many redirects|cannot redirect|no such file"
 )
 _PASSING = re.compile(r"status code: (408|425|429|5\d\d)")
 _HINTS = (

@@ -18,6 +18,7 @@ from pygit2.enums import DeltaStatus, DiffOption, FileMode, Option
 from gossip.connectors.git.detect import is_repository
 from gossip.connectors.git.history import parse_commit
 from gossip.connectors.git.refs import Refs, read_refs
+from gossip.connectors.git.selection import RefSelection
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.urls import normal_url
@@ -43,9 +44,10 @@ class Checkout(NamedTuple):
 class Repository:
     """One repository on this machine, read only."""
 
-    def __init__(self, location: str, name: str) -> None:
-        """Raises MisuseError where there is no repository that can be read."""
+    def __init__(self, location: str, name: str, selection: RefSelection | None = None) -> None:
+        """`selection`: the refs that count. Raises MisuseError where there is no repository that can be read."""
         self.name = name
+        self._selection = selection or RefSelection()
         # Scanning runs nothing from a repository, so whose it is does not matter.
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
         # Partial clones: what is missing is our business, not libgit2's.
@@ -99,8 +101,26 @@ class Repository:
         return read_refs(os.fsencode(self.common))
 
     def tips(self) -> list[tuple[bytes, str]]:
-        """(object id, ref name) of every ref, HEAD, and the HEADs of linked worktrees, in name order."""
-        return [(self.refs.ids[name], display_path(name)) for name in sorted(self.refs.ids)]
+        """(object id, ref name) of every ref, HEAD, and the HEADs of linked worktrees, in name order; of the selected
+        ones, if some are.
+        """
+        names = sorted(self.refs.ids)
+        found = [(self.refs.ids[name], display_path(name)) for name in names if self._selection.selects(name)]
+        named = not self._selection.everything and self._selection.selects("HEAD")
+        if named and b"HEAD" not in self.refs.ids and (head := self._head()):
+            found.append((head, "HEAD"))  # a branch's, which may not be selected itself
+        return found
+
+    def _head(self) -> bytes | None:
+        try:
+            return self.refs.head(b"")
+        except PermanentError:
+            return None  # among the losses of the refs
+
+    def check_selection(self) -> None:
+        """Raises MisuseError if a selected ref is not there."""
+        if not self._selection.everything:
+            self._selection.verify(self.name, [*self.refs.ids, *self.refs.symbolic])
 
     def shallow(self) -> frozenset[bytes]:
         """Commits whose parents were not fetched."""

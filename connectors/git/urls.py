@@ -1,8 +1,8 @@
 """Names of repositories on other machines: which texts are URLs, what they name, and the login that some carry.
 
-    >>> remote = parse_remote("https://bot:word@Example.org:443/team/app.git")
-    >>> remote.url, remote.identity, remote.login
-    ('https://example.org/team/app.git', 'example.org/team/app', ('bot', 'word'))
+>>> remote = parse_remote("https://bot:word@Example.org:443/team/app.git")
+>>> remote.url, remote.identity, remote.login
+('https://example.org/team/app.git', 'example.org/team/app', ('bot', 'word'))
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Remote:
     @property
     def name(self) -> str:
         """How it is shown: the URL, without any user."""
-        return self.url.replace(f"://{self.user}@", "://", 1) if self.user else self.url
+        return self.url.replace(f"{self.user}@", "", 1) if self.user else self.url
 
 
 def is_remote(text: str) -> bool:
@@ -77,7 +77,7 @@ def parse_remote(text: str) -> Remote:
     """Take a target's URL apart. Raises MisuseError, which does not repeat what stands before an `@`."""
     shown = text.rpartition("@")[2][:200]
     if _UNPRINTABLE.search(text) or len(text) > URL_CHARS_MAX:
-        raise MisuseError("a URL with white space or control characters in it, or over 4096 characters; write it out")
+        raise MisuseError(f"a URL with white space or control characters in it, or over {URL_CHARS_MAX} characters")
     found = _URL.fullmatch(text)
     if found is None:
         scp = _SCP_LIKE.fullmatch(text)
@@ -85,7 +85,8 @@ def parse_remote(text: str) -> Remote:
             raise MisuseError(f"{shown}: not a URL of a Git repository")
         user = scp[1] or "git"
         host = scp[2].lower()
-        return Remote(f"ssh://{user}@{host}/{scp[3].removeprefix('/')}", "ssh", host, scp[3], user)
+        # Not as ssh://: there a path begins at the root, here at the user's home.
+        return Remote(f"{user}@{host}:{scp[3]}", "ssh", host, scp[3], user)
     scheme = found[1].lower()
     if scheme not in DEFAULT_PORTS:
         raise MisuseError(f"{shown}: Git is not spoken over {scheme}; use one of {', '.join(sorted(DEFAULT_PORTS))}")
