@@ -65,9 +65,11 @@ def fetched(
     if not waiting:
         yield config
         return
-    logins = {remote.identity: remote for remote in map(parse_remote, filter(is_remote, typed))}
+    named: dict[str, Remote] = {}
+    for remote in map(parse_remote, filter(is_remote, typed)):
+        named.setdefault(remote.identity, remote)
     with _folder(state) as folder:
-        done = _fetch_all(waiting, logins, folder, show)
+        done = _fetch_all(waiting, named, folder, show)
         yield replace(config, targets=tuple(done.get(target.index, target) for target in config.targets))
 
 

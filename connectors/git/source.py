@@ -175,8 +175,13 @@ class GitSource:
         return b"\0\0".join(weak_version(os.path.join(root, path), path) for path in unit.payload)
 
     def _plan_content(self) -> Iterator[ScanUnit]:
-        yield from self._plan_packs()
+        planned = len(self._store.packs)
+        yield from self._plan_packs(0, planned)
         yield from self._plan_loose()
+        # What was loose at the first look may have been packed before the second.
+        while self._store.look_again():
+            first, planned = planned, len(self._store.packs)
+            yield from self._plan_packs(first, planned)
         yield from self._plan_files(self._checkout.paths)
 
     @cached_property
@@ -221,8 +226,8 @@ class GitSource:
         self._bytes += size
         return ScanUnit(self._target.index, kind, payload, size)
 
-    def _plan_packs(self) -> Iterator[ScanUnit]:
-        for number, file in enumerate(self._store.packs):
+    def _plan_packs(self, first: int, end: int) -> Iterator[ScanUnit]:
+        for number, file in enumerate(self._store.packs[first:end], first):
             found = PackPlan([], [])
             earlier = self._store.packs[:number]
 

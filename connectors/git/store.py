@@ -135,7 +135,7 @@ class ObjectStore:
                 found.append(0)
         return found
 
-    def _has_new_packs(self) -> bool:
+    def look_again(self) -> bool:
         """Whether there were new packs, which are now known. Those that are gone stay: they are mapped."""
         stamps = self._pack_stamps()
         if stamps == self._stamps:
@@ -149,7 +149,8 @@ class ObjectStore:
 
     def pack_at(self, path: Path) -> PackFile | None:
         """The pack of a path; None if it was removed before this store was opened."""
-        return next((file for file in self.packs if file.path == path), None)
+        found = next((file for file in self.packs if file.path == path), None)
+        return self.pack_at(path) if found is None and self.look_again() else found
 
     def find(self, name: bytes) -> tuple[int, int] | None:
         """(pack number, offset) of a packed object."""
@@ -162,7 +163,7 @@ class ObjectStore:
     def has(self, name: bytes) -> bool:
         """Whether the object is there, packed or loose."""
         there = self.find(name) is not None or self._loose_path(name) is not None
-        return there or (self._has_new_packs() and self.find(name) is not None)
+        return there or (self.look_again() and self.find(name) is not None)
 
     def starting_with(self, text: str) -> list[bytes]:
         """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""
@@ -181,7 +182,7 @@ class ObjectStore:
         if path is not None:
             with suppress(MissingObjectError):  # packed between the two looks
                 return read_loose(path)
-        if self._has_new_packs():
+        if self.look_again():
             return self.read(name)
         raise MissingObjectError(f"object {name.hex()} is not in the repository")
 
@@ -262,7 +263,11 @@ class ObjectStore:
 
 def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
     """(id, path) of the loose objects whose ids begin alike."""
-    for path in sorted(part.iterdir()) if part.is_dir() else ():
+    try:
+        paths = sorted(part.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return  # packed meanwhile: Git removes folders that are empty
+    for path in paths:
         if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
             yield bytes.fromhex(part.name + path.name), path
 
