@@ -149,7 +149,7 @@ class Mirror:
         name = head or (DETACHED if DETACHED in wanted else "")
         if not name or repository.lookup_reference("HEAD").raw_target == os.fsencode(name):
             return True
-        repository.set_head(name)
+        repository.references.create("HEAD", name, force=True)
         return False
 
     def _opened(self) -> Any:

@@ -30,6 +30,7 @@ _PERMANENT = re.compile(
     r"|not permitted|failed to resolve path|could not find repository|unsupported|object format"
     r"|invalid (url|content|pkt)|content[ -]type|unexpected content|too many redirects|cannot redirect|no such file"
 )
+_USUAL = ("refs/heads/main", "refs/heads/master")
 _PASSING = re.compile(r"status code: (408|425|429|5\d\d)")
 _HINTS = (
     ("status code: 404", "check the URL; a private repository may need a login"),
@@ -202,7 +203,10 @@ def connect(remote: Remote, git: Any, callbacks: Callbacks) -> None:
 
 
 def heads(git: Any) -> tuple[dict[str, str], str]:
-    """(object id in hex by ref name, what HEAD names or nothing) of a connected remote; peeled tags are left out."""
+    """(object id in hex by ref name, what HEAD names or nothing) of a connected remote; peeled tags are left out.
+
+    Not every server says what HEAD names: then a branch with its commit, as `git clone` guesses.
+    """
     found: dict[str, str] = {}
     head = ""
     for each in git.list_heads(connect=False):
@@ -211,6 +215,9 @@ def heads(git: Any) -> tuple[dict[str, str], str]:
         found[each.name] = str(each.oid)
         if each.name == "HEAD" and each.symref_target:
             head = each.symref_target
+    if not head and "HEAD" in found:
+        same = sorted(name for name, oid in found.items() if name.startswith("refs/heads/") and oid == found["HEAD"])
+        head = next((name for name in (*_USUAL, *same) if name in same), "")
     return found, head
 
 
