@@ -19,6 +19,7 @@ from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
 from gossip.operators.commit import CommitSink, lane_key
@@ -26,6 +27,7 @@ from gossip.operators.emit import PARTITION, ResultSink
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
 from gossip.operators.worker import Worker
+from gossip.schemas.errors import MisuseError
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 
 if TYPE_CHECKING:
@@ -116,6 +118,9 @@ def flow(*paths: str, format: str | None = None, output: str | None = None, **op
     from gossip.flows.run import DirectWriter, RunReport, scan_config
 
     config = scan_config(paths, **options)
+    for target in config.targets:
+        if is_waiting(target):
+            raise MisuseError(f"{target.name}: a remote repository is fetched by `gossip scan` alone; clone it first")
     worker = Worker(config, open_source, lambda: build_detector(config))
 
     def writer() -> ResultWriter:
