@@ -23,6 +23,7 @@ import pygit2
 from blake3 import blake3
 from pygit2.enums import Option
 
+from gossip.connectors.git.consolidate import consolidate
 from gossip.connectors.git.refs import read_refs
 from gossip.connectors.git.remote import Callbacks, FetchLimits, connect, heads, talking
 from gossip.connectors.git.selection import RefSelection
@@ -123,6 +124,7 @@ class Mirror:
             for name in sorted(self._present().keys() - wanted.keys()):
                 repository.references.delete(name)  # a wide refspec brings more than is wanted
             self._clean()
+        consolidate(repository, Path(self.path) / "objects" / "pack")
         if self._present() != wanted:
             raise RetryableError(f"{self.remote.name}: its refs moved while they were fetched")
         return True

@@ -7,6 +7,7 @@ mapped, and where an object is not found, packs that came later are looked for.
 
 from __future__ import annotations
 
+import time
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
+_REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
 _KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
 
 
@@ -120,7 +122,7 @@ class ObjectStore:
                 file.index  # noqa: B018 - opened here, so that a damaged one is reported once
                 file.pack  # noqa: B018
             except (PermanentError, OSError) as err:
-                if not isinstance(err, FileNotFoundError) or path.exists():  # else packed anew, just now
+                if not isinstance(err, FileNotFoundError) or not _is_removed(path):
                     self.losses.append(Loss("damaged-object", str(path), str(err)))
             else:
                 yield file
@@ -259,6 +261,15 @@ class ObjectStore:
                     if name not in seen:
                         seen.add(name)
                         yield name, path
+
+
+def _is_removed(pack: Path) -> bool:
+    """Whether a pack that lacks its index is about to go: Git removes the index first."""
+    for _ in range(_REMOVAL_LOOKS):
+        if not pack.exists():
+            return True
+        time.sleep(_REMOVAL_SECONDS / _REMOVAL_LOOKS)
+    return False
 
 
 def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
+from gossip.connectors.git import consolidate
 from gossip.connectors.git import mirror as module
 from gossip.connectors.git.mirror import DETACHED, Mirror, mirror_name
 from gossip.connectors.git.refs import read_refs
@@ -266,3 +267,30 @@ def test_an_empty_repository(server: GitServer, tmp_path: Path) -> None:
     remote = parse_remote(server.url("empty"))
     assert remote_tips(remote) == {}
     assert not Mirror(remote, str(tmp_path / "mirrors"), RefSelection(("main",))).refresh()
+
+
+def test_packs_stay_few(server: GitServer, origin: RepoWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often something is fetched; every object stays readable, also for who opened the mirror before."""
+    monkeypatch.setattr(consolidate, "PACKS_MAX", 4)
+    mirror = mirror_of(server, tmp_path)
+    mirror.refresh()
+    early = ObjectStore(Path(mirror.path) / "objects")
+    names = []
+    for number in range(20):
+        tip = origin.commit({b"n": b"%d" % number}, (ids(origin.git_dir)[MAIN],), ref=MAIN)
+        names += [tip, origin.id_of(b"%d" % number)]
+        assert mirror.refresh()
+        assert len(list((Path(mirror.path) / "objects" / "pack").glob("*.pack"))) <= 5
+    late = ObjectStore(Path(mirror.path) / "objects")
+    assert (early.losses, late.losses) == ([], [])
+    for store in (early, late):
+        assert [store.read(bytes.fromhex(name))[0] for name in names] == [1, 3] * 20
+
+
+def test_an_index_that_goes_before_its_pack(origin: RepoWriter, tmp_path: Path) -> None:
+    """As Git removes packs: that is no damage."""
+    origin.pack(origin.loose_ids())
+    (pack,) = (origin.git_dir / "objects" / "pack").glob("*.pack")
+    pack.with_suffix(".idx").unlink()
+    threading.Timer(0.05, pack.unlink).start()
+    assert ObjectStore(origin.git_dir / "objects").losses == []
