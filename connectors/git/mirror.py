@@ -130,7 +130,9 @@ class Mirror:
         return True
 
     def _wanted(self, offered: dict[str, str], head: str) -> dict[str, str]:
-        names = {n: oid for n, oid in offered.items() if n.startswith("refs/") and self._selection.mirrors(n)}
+        # libgit2 fetches no ref whose name Git would not let anybody make.
+        valid = (name for name in offered if name.startswith("refs/") and pygit2.reference_is_valid_name(name))
+        names = {name: offered[name] for name in valid if self._selection.mirrors(name)}
         loose = offered.get("HEAD")
         if loose is not None and not head and loose not in names.values() and self._selection.mirrors("HEAD"):
             names[DETACHED] = loose

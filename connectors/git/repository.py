@@ -106,21 +106,21 @@ class Repository:
         """
         names = sorted(self.refs.ids)
         found = [(self.refs.ids[name], display_path(name)) for name in names if self._selection.selects(name)]
-        named = not self._selection.everything and self._selection.selects("HEAD")
-        if named and b"HEAD" not in self.refs.ids and (head := self._head()):
-            found.append((head, "HEAD"))  # a branch's, which may not be selected itself
+        if not self._selection.everything:  # else what symbolic refs name is among the others
+            chosen = sorted(filter(self._selection.selects, self._symbolic))
+            found.extend((self._symbolic[name], display_path(name)) for name in chosen)
         return found
 
-    def _head(self) -> bytes | None:
-        try:
-            return self.refs.head(b"")
-        except PermanentError:
-            return None  # among the losses of the refs
+    @cached_property
+    def _symbolic(self) -> dict[bytes, bytes]:
+        """The ids that symbolic refs lead to, less those that lead nowhere."""
+        ends = {name: self.refs.end_of(name) for name in self.refs.symbolic}
+        return {name: end for name, end in ends.items() if end is not None}
 
     def check_selection(self) -> None:
         """Raises MisuseError if a selected ref is not there."""
         if not self._selection.everything:
-            self._selection.verify(self.name, [*self.refs.ids, *self.refs.symbolic])
+            self._selection.verify(self.name, [*self.refs.ids, *self._symbolic])
 
     def shallow(self) -> frozenset[bytes]:
         """Commits whose parents were not fetched."""

@@ -157,6 +157,9 @@ def test_another_selection_of_refs(case: Case) -> None:
     again = case.scan("--exclude-ref", "side")
     assert (again.findings, again.summary["documents"]) == ([], 0)
     assert kept(case) == occurrences(narrow, wide) == occurrences(case.fresh())
+    open_git(case.target).references.create("refs/remotes/origin/HEAD", SIDE)
+    for name, paths in (("HEAD", ["f0.txt", "f1.txt"]), ("origin/HEAD", ["f0.txt", "f2.txt"])):
+        assert [path for path, _ in found(case.fresh("--ref", name))] == paths
     missing = case.scan("--branch", "none")
     assert (missing.code, b"no ref refs/heads/none" in missing.err) == (2, True)
     nothing = case.scan("--branch", "x*")
