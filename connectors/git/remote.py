@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 
 REASON_CHARS_MAX = 300
 _PERMANENT = re.compile(
-    r"status code: (40[0-9]|41[0-9])|authentication|certificate|host key|not found|does not exist|not exported|denied"
+    r"status code: (40[0-9]|41[0-9])|authentication|certificate|host ?key|not found|does not exist|not exported|denied"
     r"|not permitted|failed to resolve path|could not find repository|unsupported|object format"
     r"|invalid (url|content|pkt)|content[ -]type|unexpected content|too many redirects|cannot redirect|no such file"
 )
 _USUAL = ("refs/heads/main", "refs/heads/master")
 _PASSING = re.compile(r"status code: (408|425|429|5\d\d)")
+_HOST_KEY = "the server's key is not in ~/.ssh/known_hosts, or is another one; connect once with ssh to check it"
 _HINTS = (
     ("status code: 404", "check the URL; a private repository may need a login"),
     ("status code: 40", "the server refuses this"),
     ("status code: 429", "the server asks for fewer requests; try again later"),
     ("resolve address", "check the name of the host, and the network"),
     ("certificate", "the server's certificate is not trusted; name your CA in SSL_CERT_FILE"),
-    ("host key", "the server's key is not in ~/.ssh/known_hosts, or is another one; connect once with ssh to check it"),
+    ("host key", _HOST_KEY),
+    ("hostkey", _HOST_KEY),
     ("failed to resolve path", "no repository is there"),
     ("could not find repository", "no repository is there"),
 )
