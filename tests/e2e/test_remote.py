@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -223,4 +224,17 @@ def test_abandoned_temporary_mirrors_are_removed(server: GitServer, tmp_path: Pa
     line.wait()
     hold.set()
     assert scan("--rules", rules, server.url("app")).code == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_fetch(server: GitServer, tmp_path: Path, rules: str, number: signal.Signals) -> None:
+    """At once, even while the server is silent; the temporary mirror is removed."""
+    hold = threading.Event()
+    server.trouble = Trouble(hold=hold)
+    line = subprocess.Popen(command("scan", "-q", "--rules", rules, server.url("app")), env=environment(), cwd=ROOT)
+    assert server.held.wait(30)
+    line.send_signal(number)
+    assert line.wait(10) == 128 + number
+    hold.set()
     assert list((tmp_path / "tmp").iterdir()) == []
