@@ -1,6 +1,6 @@
 """A Git repository as a target, in one of four modes.
 
-history   every blob reachable from all refs once, and the files of the checkout that no commit holds (the default)
+history   every blob reachable from the refs once, and the files of the checkout that no commit holds (the default)
 since     the blobs that commits introduce which are not reachable from a revision
 staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
