@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from blake3 import blake3
+
 from gossip.connectors.files.ignore import IgnoreRules
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.engine.findings import display_path
@@ -109,6 +111,16 @@ class FileSource:
     def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
         """Never: files are not covered."""
         return False
+
+    def fingerprint(self) -> bytes:
+        """Names, sizes and times of all files."""
+        digest = blake3()
+        for item in self._plan(remembered=True):
+            if isinstance(item, ScanUnit):
+                digest.update(self.content_key(item))
+            else:
+                digest.update(repr(item).encode("utf-8", "surrogateescape"))
+        return digest.digest()
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""

@@ -6,9 +6,7 @@ staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
 In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
-with
-findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it
-falls.
+with findings are placed, by walking the commits; what was found in a blob that no commit leads to falls.
 """
 
 from __future__ import annotations
@@ -110,6 +108,14 @@ class GitSource:
         tips = sorted({name for name, _ in self._repository.tips()})
         parts = (tips, sorted(self._repository.shallow()), sorted(b"\0".join(x) for x in self._checkout.replaced))
         return blake3(b"\0\0\0".join(b"\0\0".join(part) for part in parts)).hexdigest()
+
+    def fingerprint(self) -> bytes:
+        """What the refs name, what is shallow, and names, sizes and times of files that no commit holds."""
+        files = self._checkout.paths if self._mode == "history" else self._tracked()
+        root = self._repository.workdir or b""
+        return blake3(
+            b"".join((self.reach.encode(), *(weak_version(os.path.join(root, x), x) for x in files)))
+        ).digest()
 
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what covered tips lead to. Nothing is said to be reached while commits are shallow: their

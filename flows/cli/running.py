@@ -114,7 +114,7 @@ def _config(options: ScanOptions) -> ScanConfig:
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
-        tenant_key=_tenant_key(options.tenant_key_file),
+        tenant_key=tenant_key_of(options.tenant_key_file),
         decode=options.decode,
         decode_depth=options.decode_depth,
         archives=options.archives,
@@ -122,7 +122,8 @@ def _config(options: ScanOptions) -> ScanConfig:
     )
 
 
-def _tenant_key(path: str | None) -> bytes | None:
+def tenant_key_of(path: str | None) -> bytes | None:
+    """The key in a file, None for none. Raises MisuseError."""
     if path is None:
         return None
     try:

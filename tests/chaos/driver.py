@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,6 @@ if __name__ == "__main__":
     GitSource.open = opening  # type: ignore[method-assign]
     source.open_file = unreadable
     CommitLane.__init__ = hooked  # type: ignore[method-assign]
-    commit.COMMIT_SECONDS = 0.0
+    commit.COMMIT_INTERVAL = timedelta(0)
     sys.argv[0] = "gossip"
     main()
