@@ -36,6 +36,8 @@ class Worker:
         """What earlier runs did; None for a scan that remembers nothing."""
         self.rounds: Rounds | None = None
         """Of targets that are scanned again and again; None where each is scanned once."""
+        self.look: Callable[[Target], bytes] | None = None
+        """How such a target is looked at: its fingerprint, on whatever thread."""
         self.balance: Balance | None = None
         """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
         self.walk_balance: Balance | None = None
@@ -47,10 +49,6 @@ class Worker:
         """Say which process of how many this one is, each with one worker."""
         self.balance = Balance(processes, number)
         self.walk_balance = Balance(processes, number)
-
-    def fresh(self, target: Target) -> Source:
-        """A source that knows nothing yet, on whatever thread. Raises what opening it raises."""
-        return self._sources(target)
 
     @property
     def tools(self) -> Tools:

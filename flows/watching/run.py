@@ -21,6 +21,7 @@ from gossip.flows.sources import open_source
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.aside import Aside
 from gossip.flows.watching.journal import Journal, Lasting, log
+from gossip.flows.watching.looks import Looks, twins
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
@@ -126,15 +127,16 @@ class Watch:
 
     def _cluster(self, settings: WatchSettings) -> None:
         """Run one cluster to its end. Raises ClusterError, and what the outputs raise."""
-        config = settings.config
+        looks = Looks(settings.config, settings.remotes, self._state.folder)
+        config = looks.config
         detector = build_detector(config)
         session = Session(self._state)
         session.begin(config, detector.rule_set)
         session.memory.pending.clear_others()
         self._drain_until = None
-        self._rounds = Rounds(len(config.targets), twins(settings))
+        self._rounds = Rounds(len(config.targets), twins(config.targets, settings.remotes))
         worker = Worker(config, open_source, lambda: detector, session.memory)
-        worker.rounds = self._rounds
+        worker.rounds, worker.look = self._rounds, looks
         report = RunReport(config, self._reporters, detector.rule_set)
         report.summary.policy_hash = session.context.policy_hash
         names = tuple(target.name for target in config.targets)
@@ -201,7 +203,8 @@ class Watch:
         try:
             found = load_settings(self._path, tenant_key=self._state.tenant_key)
             rules_changed = signature != self._signature and found.config.rules_path is not None
-            if found.config == self._settings.config and not rules_changed:
+            same = (found.config, found.remotes) == (self._settings.config, self._settings.remotes)
+            if same and not rules_changed:
                 self._settings, self._signature = found, found.signature()
                 return
             build_detector(found.config)  # says whether its rules are right
@@ -215,18 +218,6 @@ class Watch:
         self._next = found
         self._say("settings have changed")
         self._drain()
-
-
-def twins(settings: WatchSettings) -> frozenset[int]:
-    """Targets that share their identity with another one: clones of one repository."""
-    known: dict[tuple[str, bytes], list[int]] = {}
-    for target in settings.config.targets:
-        try:
-            source = open_source(target)
-        except (GossipError, OSError):
-            continue  # looking at it will say why
-        known.setdefault((source.connector, source.instance), []).append(target.index)
-    return frozenset(index for group in known.values() if len(group) > 1 for index in group)
 
 
 def _upkeep(state: State, *, vacuum: bool) -> None:

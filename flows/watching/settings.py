@@ -5,13 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from gossip.connectors.git.selection import RefSelection
+from gossip.connectors.git.urls import is_remote, parse_remote
 from gossip.flows.mirrors import is_waiting
 from gossip.flows.run import STDIN, distinct, scan_config
 from gossip.operators.follow import INTERVAL_SECONDS
@@ -19,7 +21,9 @@ from gossip.schemas.config import DecodeMode, ScanConfig
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from gossip.connectors.git.urls import Remote
 
 CONFIG_BYTES_MAX = 1 << 20
 LIST_BYTES_MAX = 64 << 20
@@ -60,6 +64,8 @@ class Entry(_Strict):
     path: str | None = None
     file: str | None = None
     interval: Duration | None = None
+    refs: list[str] = []
+    exclude_refs: list[str] = []
     gitignore: bool = False
     ignored: bool = False
 
@@ -97,6 +103,8 @@ class WatchSettings:
     """Files that decided it: a change in one of them may change it."""
     absent: tuple[str, ...]
     """Targets that are not there (yet)."""
+    remotes: Mapping[int, Remote] = field(default_factory=dict, repr=False)
+    """By index: the targets that are fetched, with the logins that their URLs carried."""
 
     def signature(self) -> tuple[object, ...]:
         """Differs when one of the files was changed."""
@@ -116,7 +124,7 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
     absent: list[str] = []
     for entry in said.targets:
         for name in _names(entry, base, files):
-            if "://" in name or os.path.lexists(name) or _SCP.match(name):
+            if "://" in name or is_remote(name) or os.path.lexists(name):
                 options.setdefault(name, entry)
             else:
                 absent.append(name)
@@ -135,21 +143,21 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         scan_binary=said.scan_binary,
         tenant_key=tenant_key,
     )
-    targets = []
+    typed, targets = list(names), []
+    remotes: dict[int, Remote] = {}
     for target in config.targets:
+        entry = options[typed[target.index]]
+        selection = RefSelection(tuple(entry.refs), tuple(entry.exclude_refs))
+        selection.check()
+        if not selection.everything and target.kind != "git":
+            raise MisuseError(f"{path}: {target.name}: not a Git repository, and so without refs to choose")
         if is_waiting(target):
-            raise MisuseError(
-                f"{path}: {target.name}: a repository on a server is fetched by `gossip scan`; watch a clone"
-            )
-        entry = options[target.name]
-        more = {"interval": repr(entry.interval or said.interval)}
+            remotes[target.index] = parse_remote(typed[target.index])
+        more = {"interval": repr(entry.interval or said.interval), **selection.options()}
         more |= {"gitignore": "yes"} if entry.gitignore else {}
         more |= {"ignored": "yes"} if entry.ignored else {}
         targets.append(replace(target, options=tuple(sorted({**dict(target.options), **more}.items()))))
-    return WatchSettings(replace(config, targets=tuple(targets)), tuple(files), tuple(absent))
-
-
-_SCP = re.compile(r"[\w.-]+@[\w.-]+:")
+    return WatchSettings(replace(config, targets=tuple(targets)), tuple(files), tuple(absent), remotes)
 
 
 def _parsed(path: str) -> WatchFile:
@@ -186,7 +194,7 @@ def _expanded(name: str, base: str) -> Iterator[str]:
     """What a name stands for, relative to the file's folder. A glob is one unless it exists."""
     if name == STDIN:
         raise MisuseError("targets: standard input cannot be watched; use `gossip scan -`")
-    if "://" in name or _SCP.match(name):
+    if is_remote(name) or "://" in name:
         yield name
         return
     path = os.path.join(base, os.path.expanduser(name))

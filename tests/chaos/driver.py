@@ -3,6 +3,7 @@ is opened (`before-open`), for tests that end or hold it at a chosen moment.
 
     GOSSIP_TEST_CRASH=POINT:COUNT   the process that comes to POINT for the COUNT-th time is killed
     GOSSIP_TEST_HOLD=POINT:FILE     at POINT, FILE.here is made, and FILE waited for
+    GOSSIP_TEST_RETRY=SECONDS       how soon a watch tries again what it could not read
     GOSSIP_TEST_UNREADABLE=NAME     files of this name below a folder cannot be read
 
 Every batch is committed at once, so that there are many moments.
@@ -23,7 +24,7 @@ from gossip.connectors.files.reading import open_file
 from gossip.connectors.git.source import GitSource
 from gossip.connectors.lake.lane import CommitLane
 from gossip.flows.cli.main import main
-from gossip.operators import commit, lanes
+from gossip.operators import commit, follow, lanes
 from gossip.operators.lanes import planned
 from gossip.schemas.summary import Loss
 
@@ -88,5 +89,6 @@ if __name__ == "__main__":
     source.open_file = unreadable
     CommitLane.__init__ = hooked  # type: ignore[method-assign]
     commit.COMMIT_INTERVAL = timedelta(0)
+    follow.RETRY_SECONDS = float(os.environ.get("GOSSIP_TEST_RETRY", follow.RETRY_SECONDS))
     sys.argv[0] = "gossip"
     main()
