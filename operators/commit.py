@@ -11,11 +11,15 @@ from collections.abc import Callable
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from gossip.operators.lives import presence
 from gossip.operators.remember import lane_of
-from gossip.schemas.protocols import Lane, Memory, ResultWriter
+from gossip.schemas.ledger import KIND_CHANGE, KIND_COVERED, KIND_HEAD, KIND_RULES, UnitRecord
+from gossip.schemas.protocols import Head, Lane, Memory, ResultWriter
 from gossip.schemas.units import UnitResult
 
 COMMIT_SECONDS = 1.0
+_MARKS = frozenset({KIND_RULES, KIND_CHANGE, KIND_COVERED, KIND_HEAD})
+"""Kinds of records that are not about content: nothing waits for them."""
 
 
 def lane_key(memory: Memory, result: UnitResult) -> str:
@@ -31,9 +35,10 @@ class CommitSink(FixedPartitionedSink[UnitResult, None]):
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
 
-    def __init__(self, memory: Memory, writer: Callable[[], ResultWriter]) -> None:
+    def __init__(self, memory: Memory, writer: Callable[[], ResultWriter], heads: Callable[[int], Head | None]) -> None:
         self._memory = memory
         self._writer = writer
+        self._heads = heads
 
     def list_parts(self) -> list[str]:
         """Every lane."""
@@ -46,23 +51,32 @@ class CommitSink(FixedPartitionedSink[UnitResult, None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> CommitPartition:
         """The partition of a lane. The lane itself is opened with its first unit: most have none."""
         number = int(for_part.removeprefix("lane-"))
-        return CommitPartition(lambda: self._memory.lane(number), self._writer())
+        return CommitPartition(lambda: self._memory.lane(number), self._writer(), self._heads)
 
 
 class CommitPartition(StatefulSinkPartition[UnitResult, None]):
     """Commits what has a record, hands everything on."""
 
     def __init__(
-        self, lane: Callable[[], Lane], writer: ResultWriter, clock: Callable[[], float] = time.monotonic
+        self,
+        lane: Callable[[], Lane],
+        writer: ResultWriter,
+        heads: Callable[[int], Head | None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open = lane
+        self._make = lane
         self._lane: Lane | None = None
         self._writer = writer
         self._clock = clock
         self._waiting: list[UnitResult] = []
-        self._held: dict[int, UnitResult] = {}
+        self._heads = heads
+        """A target, by its index, as it is now."""
+        self._held: dict[int, list[UnitResult]] = {}
         """By target: what says that all of it was scanned, until all of it is here."""
         self._taken: Counter[int] = Counter()
+        self._found: Counter[int] = Counter()
+        self._open: set[int] = set()
+        """Targets of which a unit is to be tried again."""
         self._last = clock()
         self._failed = False
 
@@ -82,23 +96,43 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
         if result.record is None:
             self._writer.write(result)
         elif result.after > self._taken[result.target]:
-            self._held[result.target] = result
+            self._held.setdefault(result.target, []).append(result)
         else:
             self._add(result)
-            held = self._held.get(result.target)
-            if held is not None and held.after <= self._taken[result.target]:
-                del self._held[result.target]
-                self._add(held)
+            held = self._held.pop(result.target, [])
+            for one in held:
+                if one.after > self._taken[one.target]:
+                    self._held.setdefault(one.target, []).append(one)
+                else:
+                    self._add(one)
 
     def _add(self, result: UnitResult) -> None:
-        assert result.record is not None
+        record = result.record
+        assert record is not None
+        if record.kind == KIND_HEAD and not self._headed(result, record):
+            return
         if self._lane is None:
-            self._lane = self._open()
-        self._taken[result.target] += 1
-        fresh = self._lane.add(result.record)
+            self._lane = self._make()
+        self._taken[result.target] += record.kind not in _MARKS
+        if record.outcome == "failed_retryable":
+            self._open.add(result.target)
+        fresh = self._lane.add(record)
+        self._found[result.target] += fresh is not None and len(record.findings)
         result.findings = fresh or []
         result.record = None
         self._waiting.append(result)
+
+    def _headed(self, result: UnitResult, record: UnitRecord) -> bool:
+        """Whether the end of a target's scan is to be recorded; then with what has come to its head, or gone."""
+        if result.target in self._open or (result.if_found and not self._found[result.target]):
+            return False
+        head = self._heads(result.target)
+        if head is not None:
+            self._commit()
+            if self._lane is None:
+                self._lane = self._make()
+            record.events = presence(head, self._lane.seen(record.target_id))
+        return True
 
     def _commit(self) -> None:
         self._last = self._clock()

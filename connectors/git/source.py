@@ -25,6 +25,7 @@ from blake3 import blake3
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.documents import blob_document
+from gossip.connectors.git.head import RepositoryHead
 from gossip.connectors.git.history import Graph, author_of, commits_at, parse_commit, read_graph
 from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
@@ -145,6 +146,10 @@ class GitSource:
     def holds(self, object_id: str) -> bool:
         """Whether an object that was missing is there now."""
         return self._store.has(bytes.fromhex(object_id))
+
+    def head(self) -> RepositoryHead:
+        """HEAD's files and those of the checkout."""
+        return RepositoryHead(self._repository, self._store)
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Ids of the blobs; of files of the checkout, names, sizes and times."""

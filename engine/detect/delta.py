@@ -1,8 +1,8 @@
 """A detector for content that other rules have seen before: only some of its rules look for something new.
 
-Most documents hold nothing for them, which a small database tells. Where one does, the document is scanned by all rules,
-for what one rule finds may depend on what others do, and the matches of those few are taken. So the result is that of a
-full scan, by construction.
+Most documents hold nothing for them, which a small database tells. Where one does, the document is scanned by all
+rules, for what one rule finds may depend on what others do, and the matches of those few are taken. So the result is
+that of a full scan, by construction.
 """
 
 from __future__ import annotations

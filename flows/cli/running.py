@@ -53,7 +53,7 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> i
 
     detector = build_detector(config)
     if session is not None:
-        session.begin(config, detector.rule_set)
+        session.begin(config, detector)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
     if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
@@ -153,12 +153,19 @@ def _guarded(
     session: Session | None,
 ) -> int | None:
     """Run the flow and end the report; an exit code where the run did not reach its end, else None."""
+    from gossip.flows.scan import build_first_look
     from gossip.flows.supervisor import Interrupted
     from gossip.operators.worker import Worker
 
     try:
         try:
-            worker = Worker(config, open_source, lambda: detector, session.memory if session else None)
+            worker = Worker(
+                config,
+                open_source,
+                lambda: detector,
+                session.memory if session else None,
+                lambda again: build_first_look(config, detector, again),
+            )
             _execute(worker, options, report, bar)
         except Interrupted as stop:
             report.interrupted(f"by {stop}")

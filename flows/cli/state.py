@@ -8,7 +8,7 @@ import click
 
 from gossip.flows.cli.lake import STORAGE_HELP, storage_options
 from gossip.schemas.errors import MisuseError
-from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK
+from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, UNITS_WITHOUT_CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.storage import Location
 
 _POLICY = "policy_hash = (SELECT arg_max(policy_hash, recorded_at) FROM ledger_rows)"
-_CONTENT = f"kind NOT IN ('{KIND_COVERED}', '{KIND_WALK}')"
+_CONTENT = f"kind NOT IN {UNITS_WITHOUT_CONTENT}"
 TARGETS = f"""
 SELECT target_id, arg_max(target, recorded_at) AS target, any_value(lane) AS lane,
        count(*) FILTER (status IN ('scanned_clean', 'scanned_with_findings') AND {_CONTENT}) AS done,
