@@ -167,7 +167,8 @@ class LakeMemory:
                 said = ((seq, ordinal), kind == KIND_PRESENT)
                 told[where[0]] = max(told.get(where[0], said), said)
         for name, place in sorted(found.items()):
-            yield Seen(*place[:-1], tuple(place[-1] or ()), told[name][1] if name in told else None)
+            present = told[name][1] if name in told else None
+            yield Seen._make((*place[:-1], tuple(place[-1] or ()), present))
 
     def lane(self, number: int) -> RememberedLane:
         """The lane of a number. Creates the lake where there is none."""
