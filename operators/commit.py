@@ -114,7 +114,7 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
         if self._lane is None:
             self._lane = self._make()
         self._taken[result.target] += record.kind not in _MARKS
-        if record.outcome == "failed_retryable":
+        if record.outcome == "failed_retryable" and record.kind not in _MARKS:
             self._open.add(result.target)
         fresh = self._lane.add(record)
         self._found[result.target] += fresh is not None and len(record.findings)

@@ -9,12 +9,14 @@ from gossip.engine.identity import unit_id
 from gossip.operators.worker import Tools
 from gossip.schemas.ledger import KIND_CHANGE, KIND_HEAD, KIND_RULES, Event, UnitRecord
 from gossip.schemas.protocols import Head, Known, Seen
+from gossip.schemas.summary import Loss
 from gossip.schemas.units import PlanReport
 
 
 def with_marks(tools: Tools, plan: PlanReport, known: Known, state: str) -> PlanReport:
     """The plan with the records that come before its units, and those that come after them if nothing was lost."""
-    opening, closing = [], []
+    opening: list[UnitRecord] = []
+    closing: list[UnitRecord] = []
     item = tools.item(plan.target)
 
     def record(kind: str, content: str, policy: str = "") -> UnitRecord:
@@ -30,12 +32,18 @@ def with_marks(tools: Tools, plan: PlanReport, known: Known, state: str) -> Plan
             change.events = those
             yield change
 
+    for policy, unit, with_findings in known.loose:
+        ended = replace(record(KIND_CHANGE, "", policy), unit_id=unit)
+        if with_findings:
+            ended.outcome, ended.code = "failed_retryable", "interrupted"
+            ended.losses = [Loss("interrupted", f"unit {unit}", "the rules changed before it was done")]
+        opening.append(ended)
     if known.opening:
         opened = record(KIND_RULES, f"{known.policy} {known.previous}", known.policy)
         opened.version = known.opening
-        opening = [*changes(known.leaving, opened.unit_id), opened]
+        opening += [*changes(known.leaving, opened.unit_id), opened]
     if all(loss.kind == "missing-object" for loss in plan.losses):
-        head = record(KIND_HEAD, f"{known.policy} {state} {known.head_unit}", known.policy)
+        head = record(KIND_HEAD, f"{known.policy} {known.head_unit}", known.policy)
         head.version = state
         closing = [*changes(known.settling, f"settled {known.policy}"), head]
     news = state != known.head or known.unheaded

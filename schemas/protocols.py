@@ -163,6 +163,10 @@ class Known:
     """Policies and events of what no longer holds, or holds again, as the policy is opened."""
     settling: tuple[tuple[str, Event], ...] = ()
     """The same, once the target was scanned completely under it: what rules that looked again did not find again."""
+    loose: tuple[tuple[str, str, bool], ...] = ()
+    """Policies and ids of units that ended between their occurrences and their ledger row, and that no scan under this
+    policy will come to; and whether they have findings.
+    """
     head: str = ""
     """State of the target at the end of its last complete scan; empty where there was none under this policy."""
     head_unit: str = ""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.storage import Location
     from gossip.schemas.finding import Finding
 
+Changes = tuple[tuple[str, Event], ...]
+Loose = tuple[tuple[str, str, bool], ...]
 _FAILED = (Status.FAILED_RETRYABLE, Status.FAILED_PERMANENT)
 
 
@@ -70,7 +72,10 @@ class LakeMemory:
         heads = max((row for row in rows if row.kind == KIND_HEAD), default=None)
         mine = any(row.kind == KIND_HEAD and row.policy == stands.policy for row in rows)
         opening = "" if stands.opened or self._running is None else stands.regimes[stands.policy].text()
-        now, later = self._events(target_id, lane, stands) if not (stands.opened and stands.settled) else ((), ())
+        steady = stands.opened and stands.settled
+        now, later, loose = (
+            ((), (), ()) if steady else self._events(target_id, lane, stands, {row.unit for row in rows})
+        )
         return replace(
             self._known(rows, stands.inherited(stands.policy)),
             policy=stands.policy,
@@ -80,6 +85,7 @@ class LakeMemory:
             previous=stands.previous,
             leaving=now,
             settling=later,
+            loose=loose,
             head=heads.version if heads is not None and mine else "",
             head_unit=heads.unit if heads is not None else "",
             unheaded=heads is None or any(row.findings and row.moment > heads.moment for row in rows),
@@ -124,17 +130,22 @@ class LakeMemory:
             tips.update(more)
         return Known(done, failed, frozenset(tips), missing)
 
-    def _events(self, target_id: str, lane: int, stands: Standing) -> tuple[tuple[tuple[str, Event], ...], ...]:
-        """What no longer holds or holds again, of what was found under other policies: at once, and in the end."""
-        columns = ("policy_hash", "rule_fingerprint", "rule_id", "kind", "seq", "ordinal")
+    def _events(self, target_id: str, lane: int, stands: Standing, units: set[str]) -> tuple[Changes, Changes, Loose]:
+        """What no longer holds or holds again, of what was found under other policies: at once, and in the end. And the
+        units that a crash left without a row among `units`, which nobody will deliver again.
+        """
+        columns = ("policy_hash", "rule_fingerprint", "rule_id", "unit_id", "kind", "seq", "ordinal")
         found: dict[tuple[str, str], str] = {}
         said: dict[tuple[str, str], tuple[tuple[int, int], bool]] = {}
-        for policy, mark, rule, kind, seq, ordinal in self.found(target_id, lane, columns):
+        loose: dict[tuple[str, str], bool] = {}
+        for policy, mark, rule, unit, kind, seq, ordinal in self.found(target_id, lane, columns):
             if kind == KIND_FOUND:
                 found[policy, mark] = rule
             elif kind in (KIND_RETRACTED, KIND_RESTORED):
                 told = ((seq, ordinal), kind == KIND_RETRACTED)
                 said[policy, mark] = max(said.get((policy, mark), told), told)
+            if unit not in units and (policy != stands.policy or kind in (KIND_RETRACTED, KIND_RESTORED)):
+                loose[policy, unit] = loose.get((policy, unit), False) or kind == KIND_FOUND
         now: list[tuple[str, Event]] = []
         later: list[tuple[str, Event]] = []
         for (policy, mark), rule in sorted(found.items()):
@@ -145,7 +156,8 @@ class LakeMemory:
                 # What is looked for again holds until it was.
                 at_once = holds or stands.settled or not stands.knows(mark)
                 (now if at_once else later).append((policy, event))
-        return tuple(now), tuple(later)
+        ended = tuple((policy, unit, with_findings) for (policy, unit), with_findings in sorted(loose.items()))
+        return tuple(now), tuple(later), ended
 
     def found(self, target_id: str, lane: int, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
         """Values of some columns of a target's occurrences and events, of all policies, in no order."""
