@@ -52,7 +52,7 @@ steps = st.lists(
 SHOWN = {
     "occurrences": "occurrence_id, finding_id, rule_id, path, start, line, object_id, commit, preview, secret_hash, "
     "decode_path, confidence, parts, presence, rule_fingerprint, description",
-    "findings": "finding_id, rule_id, state, places, paths, at_head, first_commit, first_path, preview, confidence",
+    "findings": "finding_id, rule_id, state, places, paths, at_head, preview, confidence",
 }
 
 
