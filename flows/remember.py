@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import scan_policy
+from gossip.engine.rules.delta import sheet_of
 from gossip.flows.mirrors import is_waiting
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.memory import LakeMemory
     from gossip.connectors.state.folder import State
     from gossip.connectors.state.pending import Pending
+    from gossip.engine.detect.detector import Detector
     from gossip.engine.rules.model import RuleSet
     from gossip.flows.cli.options import ScanOptions
     from gossip.schemas.config import ScanConfig
@@ -54,18 +56,23 @@ class Session:
         self.state = state
         self._started = datetime.now(UTC)
 
-    def begin(self, config: ScanConfig, rules: RuleSet) -> None:
+    def begin(self, config: ScanConfig, detector: Detector) -> None:
         """Say what will run."""
         from gossip.connectors.lake.memory import LakeMemory
+        from gossip.connectors.lake.standing import Running
         from gossip.connectors.state.pending import Pending
 
+        rules = detector.rule_set
         self._config = config
         self._rules = rules
         policy = policy_of(config, rules).hex()
+        options = scan_policy(_NO_KEY, _options_text(config)).hex()
+        wordless = detector.wordless if config.decode == "anchors" else frozenset[int]()
+        running = Running(rules, sheet_of(rules, wordless), options)
         run_id = secrets.token_hex(_RUN_ID_BYTES)
         self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
         self.memory = SessionMemory(
-            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked),
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked, running),
             Pending(self.state.folder, policy),
         )
 
@@ -93,8 +100,11 @@ def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
 
     Not in it: what is planned (each unit says that itself), and what is shown.
     """
-    options = (config.decode, config.decode_depth, config.archives, config.scan_binary)
-    return scan_policy(rules.policy_hash, repr(options).encode())
+    return scan_policy(rules.policy_hash, _options_text(config))
+
+
+def _options_text(config: ScanConfig) -> bytes:
+    return repr((config.decode, config.decode_depth, config.archives, config.scan_binary)).encode()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bytewax import operators as op
 from bytewax.dataflow import Dataflow, Stream
 
+from gossip.engine.detect.delta import first_look
 from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
@@ -54,6 +55,15 @@ def build_detector(config: ScanConfig) -> Detector:
     return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES, decode_depth=depth)
 
 
+def build_first_look(config: ScanConfig, detector: Detector, again: frozenset[int]) -> Detector:
+    """The detector that tells whether some of the rules, by index, find anything. Raises MisuseError."""
+    rules = first_look(detector.rule_set, again)
+    beside = detector.rule_set if again & detector.wordless else None
+    program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None, config.decode, beside)
+    depth = DECODE_DEPTH_MAX if config.decode_depth is None else config.decode_depth
+    return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES, decode_depth=depth)
+
+
 def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     """The flow over a run's targets; `writer` is called on the worker that owns the results."""
     targets = worker.config.targets
@@ -84,12 +94,16 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
 
 
 def _plan_results(item: HistoryUnit | PlanReport, *, ends: bool) -> list[UnitResult]:
-    """What a plan adds to the totals; and the target's end, where no history follows."""
+    """What a plan adds to the totals, and the records of its target; and the target's end, where no history follows."""
     if isinstance(item, HistoryUnit):
         return []
     result = UnitResult(item.target, planned_bytes=item.bytes, losses=[*item.losses, *item.known])
     result.skipped.update(dict(item.skipped))
-    return [result, UnitResult(item.target, after=item.units, ends=True)] if ends else [result]
+    after = item.units + bool(item.histories)
+    closing = (UnitResult(item.target, record=r, after=after, if_found=not item.news) for r in item.closing)
+    results = [result, *(UnitResult(item.target, record=record) for record in item.opening), *closing]
+    marks = len(item.opening) + len(item.closing)
+    return [*results, UnitResult(item.target, after=after, marks=marks, ends=True)] if ends else results
 
 
 def _without_sightings(result: UnitResult) -> UnitResult:

@@ -191,11 +191,11 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     missing = missing_in([*plan.losses, *history.losses])
     if plan.histories:
         history.record = walk_record(tools, plan, history, missing)
-    after = plan.units + bool(plan.histories)
+    after, marks = plan.units + bool(plan.histories), len(plan.opening) + len(plan.closing)
     if gathered.complete and missing is not None and (plan.reached or missing):
         results.append(UnitResult(gathered.target, record=covered_record(tools, plan, missing), after=after))
-        after += 1
-    results.append(UnitResult(gathered.target, after=after, ends=True))
+        marks += 1
+    results.append(UnitResult(gathered.target, after=after, marks=marks, ends=True))
     return results
 
 

@@ -11,6 +11,8 @@ from bytewax.dataflow import Stream, operator
 
 from gossip.engine.decode.content import Left, Text, contents
 from gossip.engine.decode.documents import EXTRACTORS
+from gossip.engine.detect.delta import DeltaDetector
+from gossip.engine.detect.detector import Detector
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
 from gossip.operators.remember import unit_record
@@ -36,10 +38,11 @@ def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
     memory, started = worker.memory, datetime.now(UTC)
     if memory is None:
         return scan_unit(worker.tools, unit)
-    result = None if worker.config.show_secrets else memory.find(unit.id, unit.target)
+    cached = unit.again is None and not worker.config.show_secrets
+    result = memory.find(unit.id, unit.target) if cached else None
     if result is None:
         result = scan_unit(worker.tools, unit)
-        if result.sightings:
+        if result.sightings and unit.again is None:
             memory.keep(unit.id, result)
     result.record = unit_record(worker.tools, unit, result, started)
     return result
@@ -49,6 +52,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     """Everything one unit holds."""
     result = UnitResult(unit.target, units=1)
     before = tools.detector.suppressed.copy()
+    detector = tools.detector if unit.again is None else tools.delta(unit.again)
     try:
         for opened in tools.source(unit.target).open(unit):
             if isinstance(opened, Loss):
@@ -58,7 +62,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
                 if opened.path is not None:
                     _by_path(tools, unit.target, opened, result)
             else:
-                _scan_document(tools, unit.target, opened, result)
+                _scan_document(tools, detector, unit.target, opened, result)
     except (GossipError, OSError) as err:
         # The rest of the unit is lost, and nobody knows how much that is.
         result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
@@ -66,7 +70,9 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     return result
 
 
-def _scan_document(tools: Tools, target: int, document: Document, result: UnitResult) -> None:
+def _scan_document(
+    tools: Tools, detector: Detector | DeltaDetector, target: int, document: Document, result: UnitResult
+) -> None:
     counted = _Counted(document.chunks)
     sightings: list[tuple[Match, tuple[str, ...]]] = []
     scanned = 0
@@ -74,7 +80,7 @@ def _scan_document(tools: Tools, target: int, document: Document, result: UnitRe
         for item in contents(_base_name(document), counted, tools.policy, time.monotonic, document.seekable):
             if isinstance(item, Text):
                 scanned += 1
-                sightings.extend((match, item.container) for match in _scan_text(tools, document, item, result))
+                sightings.extend((match, item.container) for match in _scan_text(detector, document, item, result))
             elif isinstance(item, Left):
                 result.skipped[item.reason] += 1
             else:
@@ -111,9 +117,9 @@ def inside(name: str, container: tuple[str, ...]) -> str:
     return "!".join((name, *container))
 
 
-def _scan_text(tools: Tools, document: Document, text: Text, result: UnitResult) -> list[Match]:
+def _scan_text(detector: Detector | DeltaDetector, document: Document, text: Text, result: UnitResult) -> list[Match]:
     """The matches of one text, at their places in the bytes as they are stored."""
-    found, dropped = tools.detector.scan(text.chunks)
+    found, dropped = detector.scan(text.chunks)
     for cause, count in sorted(dropped.items()):
         detail = f"{count} times; the rest of the document was scanned"
         result.losses.append(Loss(f"budget-{cause}", inside(document.name, text.container), detail))

@@ -142,11 +142,14 @@ class Repository:
             self.git.set_odb(pygit2.Odb())
         return bytes.fromhex(str(commit.id))
 
+    def head(self) -> bytes | None:
+        """The id of HEAD's commit, None where it has none yet. Raises PermanentError if it cannot be known."""
+        gitdir, common = (os.path.realpath(os.fsencode(path)) for path in (self.git.path, self.common))
+        return self.refs.head(b"" if gitdir == common else os.path.relpath(gitdir, common) + b"/")
+
     def head_files(self, store: ObjectStore, trees: TreeReader) -> set[File]:
         """The files of HEAD's commit; none where HEAD has no commit yet. Raises PermanentError if it cannot be read."""
-        gitdir, common = (os.path.realpath(os.fsencode(path)) for path in (self.git.path, self.common))
-        own = b"" if gitdir == common else os.path.relpath(gitdir, common) + b"/"
-        head = self.refs.head(own)
+        head = self.head()
         return set(introduced(trees, parse_commit(store.read(head)[1]).tree, ())) if head else set()
 
     def staged(self, head: set[File]) -> list[File]:

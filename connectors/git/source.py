@@ -23,6 +23,7 @@ from blake3 import blake3
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.continuing import outdated
+from gossip.connectors.git.head import RepositoryHead
 from gossip.connectors.git.history import Graph, commits_at, parse_commit, read_graph
 from gossip.connectors.git.opening import open_object, open_pack, place_of
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
@@ -161,6 +162,10 @@ class GitSource:
         """Whether what was covered has to be walked again to know what is missing in it."""
         tips = [(name, where) for name, where in self._repository.tips()]
         return outdated(self._store, tips, self._repository.shallow(), covered, missing)
+
+    def head(self) -> RepositoryHead:
+        """HEAD's files and those of the checkout."""
+        return RepositoryHead(self._repository, self._store)
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Ids of the blobs; of files of the checkout, names, sizes and times."""

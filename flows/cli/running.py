@@ -50,12 +50,12 @@ def run_scan(options: ScanOptions) -> int:
 
 def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sources: OpenedSources) -> int:
     from gossip.connectors.report import open_reporter
-    from gossip.flows.scan import build_detector
+    from gossip.flows.scan import build_detector, build_first_look
     from gossip.operators.worker import Worker
 
     detector = build_detector(config)
     if session is not None:
-        session.begin(config, detector.rule_set)
+        session.begin(config, detector)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
     if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
@@ -67,7 +67,13 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sour
         say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
     if session is not None:
         report.summary.policy_hash = session.context.policy_hash
-    worker = Worker(config, sources, lambda: detector, session.memory if session else None)
+    worker = Worker(
+        config,
+        sources,
+        lambda: detector,
+        session.memory if session else None,
+        lambda again: build_first_look(config, detector, again),
+    )
     stopped = _guarded(worker, options, report, bar, session)
     if stopped is not None:
         return stopped

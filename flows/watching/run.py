@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gossip.connectors.state.folder import unparked_of
 from gossip.flows.remember import Session
 from gossip.flows.run import RunReport
-from gossip.flows.scan import build_detector, build_flow
+from gossip.flows.scan import build_detector, build_first_look, build_flow
 from gossip.flows.sources import open_source
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.aside import Aside
@@ -131,11 +131,17 @@ class Watch:
         config = looks.config
         detector = build_detector(config)
         session = Session(self._state)
-        session.begin(config, detector.rule_set)
+        session.begin(config, detector)
         session.memory.pending.clear_others()
         self._drain_until = None
         self._rounds = Rounds(len(config.targets), twins(config.targets, settings.remotes))
-        worker = Worker(config, open_source, lambda: detector, session.memory)
+        worker = Worker(
+            config,
+            open_source,
+            lambda: detector,
+            session.memory,
+            lambda again: build_first_look(config, detector, again),
+        )
         worker.rounds, worker.look = self._rounds, looks
         report = RunReport(config, self._reporters, detector.rule_set)
         report.summary.policy_hash = session.context.policy_hash
