@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import scan_policy
+from gossip.engine.rules.delta import sheet_of
+from gossip.flows.mirrors import is_waiting
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.memory import LakeMemory
     from gossip.connectors.state.folder import State
     from gossip.connectors.state.pending import Pending
+    from gossip.engine.detect.detector import Detector
     from gossip.engine.rules.model import RuleSet
     from gossip.flows.cli.options import ScanOptions
     from gossip.schemas.config import ScanConfig
@@ -40,6 +43,7 @@ class SessionMemory:
         self.pending = pending
         self.keep = pending.keep
         self.find = pending.find
+        self.drop = pending.drop
 
 
 class Session:
@@ -52,23 +56,28 @@ class Session:
         self.state = state
         self._started = datetime.now(UTC)
 
-    def begin(self, config: ScanConfig, rules: RuleSet) -> None:
+    def begin(self, config: ScanConfig, detector: Detector) -> None:
         """Say what will run."""
         from gossip.connectors.lake.memory import LakeMemory
+        from gossip.connectors.lake.standing import Running
         from gossip.connectors.state.pending import Pending
 
+        rules = detector.rule_set
         self._config = config
         self._rules = rules
         policy = policy_of(config, rules).hex()
+        options = scan_policy(_NO_KEY, _options_text(config)).hex()
+        wordless = detector.wordless if config.decode == "anchors" else frozenset[int]()
+        running = Running(rules, sheet_of(rules, wordless), options)
         run_id = secrets.token_hex(_RUN_ID_BYTES)
         self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
         self.memory = SessionMemory(
-            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked),
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked, running),
             Pending(self.state.folder, policy),
         )
 
-    def end(self, summary: Summary) -> None:
-        """Write the run's row. Raises errors of the storage."""
+    def end(self, summary: Summary, *, keep_pending: bool = False) -> None:
+        """Write the run's row; what is pending is over then, unless it is to be kept. Raises errors of the storage."""
         from gossip.connectors.lake.runs import write_run
 
         config = replace(self._config, tenant_key=_NO_KEY, cache_folder=None)
@@ -82,7 +91,7 @@ class Session:
             finished_at=datetime.now(UTC),
         )
         write_run(self.state.lake, run, summary)
-        if "interrupted" not in summary.losses:
+        if not keep_pending and "interrupted" not in summary.losses:
             self.memory.pending.clear()
 
 
@@ -91,8 +100,11 @@ def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
 
     Not in it: what is planned (each unit says that itself), and what is shown.
     """
-    options = (config.decode, config.decode_depth, config.archives, config.scan_binary)
-    return scan_policy(rules.policy_hash, repr(options).encode())
+    return scan_policy(rules.policy_hash, _options_text(config))
+
+
+def _options_text(config: ScanConfig) -> bytes:
+    return repr((config.decode, config.decode_depth, config.archives, config.scan_binary)).encode()
 
 
 @contextmanager
@@ -111,22 +123,22 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
             raise MisuseError(
                 "--state: standard input cannot be told apart from run to run; name files or repositories"
             )
-        if _within(options.state, target.location):
+        if not is_waiting(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options
 
-    key = given_key(options.tenant_key_file, config)
+    key = given_key(config.tenant_key if options.tenant_key_file is not None else None)
     with held(options.state):
         yield Session(
             open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
         )
 
 
-def given_key(key_file: str | None, config: ScanConfig) -> bytes | None:
-    """The tenant key that the user gave: a file's, which the configuration holds, else the environment's."""
-    if key_file is not None:
-        return config.tenant_key
+def given_key(of_file: bytes | None) -> bytes | None:
+    """The tenant key that the user gave: a file's, else the environment's. Raises MisuseError."""
+    if of_file is not None:
+        return of_file
     text = os.environb.get(KEY_VARIABLE.encode())
     return parsed_key(text, KEY_VARIABLE) if text else None
 

@@ -11,7 +11,8 @@ from bytewax.dataflow import Stream, operator
 
 from gossip.engine.decode.content import Left, Text, contents, is_plain
 from gossip.engine.decode.documents import EXTRACTORS
-from gossip.engine.detect.detector import Base, Scanned
+from gossip.engine.detect.delta import DeltaDetector
+from gossip.engine.detect.detector import Base, Detector, Scanned
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
 from gossip.operators.remember import unit_record
@@ -37,10 +38,11 @@ def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
     memory, started = worker.memory, datetime.now(UTC)
     if memory is None:
         return scan_unit(worker.tools, unit)
-    result = None if worker.config.show_secrets else memory.find(unit.id, unit.target)
+    cached = unit.again is None and not worker.config.show_secrets
+    result = memory.find(unit.id, unit.target) if cached else None
     if result is None:
         result = scan_unit(worker.tools, unit)
-        if result.sightings:
+        if result.sightings and unit.again is None:
             memory.keep(unit.id, result)
     result.record = unit_record(worker.tools, unit, result, started)
     return result
@@ -50,6 +52,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     """Everything one unit holds."""
     result = UnitResult(unit.target, units=1)
     before = tools.detector.suppressed.copy()
+    detector = tools.detector if unit.again is None else tools.delta(unit.again)
     try:
         for opened in tools.source(unit.target).open(unit):
             if isinstance(opened, Loss):
@@ -59,7 +62,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
                 if opened.path is not None:
                     _by_path(tools, unit.target, opened, result)
             else:
-                _scan_document(tools, unit.target, opened, result)
+                _scan_document(tools, detector, unit.target, opened, result)
     except (GossipError, OSError) as err:
         # The rest of the unit is lost, and nobody knows how much that is.
         result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
@@ -67,12 +70,14 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     return result
 
 
-def _scan_document(tools: Tools, target: int, document: Document, result: UnitResult) -> None:
+def _scan_document(
+    tools: Tools, detector: Detector | DeltaDetector, target: int, document: Document, result: UnitResult
+) -> None:
     lineage = document.lineage
     data = None if lineage is None or tools.whole_blobs else lineage.data
     if lineage is not None and data is not None:
         if is_plain(_base_name(document), data, tools.policy):
-            found = _matches(document, (), _scan_lineage(tools, lineage, data, result), result)
+            found = _matches(document, (), _scan_lineage(detector, lineage, data, result), result)
             result.bytes += len(data)
             result.documents += 1
             if found:
@@ -88,7 +93,7 @@ def _scan_document(tools: Tools, target: int, document: Document, result: UnitRe
         for item in contents(_base_name(document), counted, tools.policy, time.monotonic, document.seekable):
             if isinstance(item, Text):
                 scanned += 1
-                sightings.extend((match, item.container) for match in _scan_text(tools, document, item, result))
+                sightings.extend((match, item.container) for match in _scan_text(detector, document, item, result))
             elif isinstance(item, Left):
                 result.skipped[item.reason] += 1
             else:
@@ -125,7 +130,7 @@ def inside(name: str, container: tuple[str, ...]) -> str:
     return "!".join((name, *container))
 
 
-def _scan_lineage(tools: Tools, lineage: Lineage, data: bytes, result: UnitResult) -> Scanned:
+def _scan_lineage(detector: Detector | DeltaDetector, lineage: Lineage, data: bytes, result: UnitResult) -> Scanned:
     """What a document held in memory holds, by what tells it from its base where that is known."""
     base, copies, cause = lineage.base, lineage.copies, lineage.cause
     # Whoever keeps this document as a base does not want those that it was made of.
@@ -133,11 +138,11 @@ def _scan_lineage(tools: Tools, lineage: Lineage, data: bytes, result: UnitResul
     known: Base | None = None
     if base is not None and copies is not None:
         if base.hits is None and base.data is not None:
-            base.hits = tools.detector.hits_of(base.data)  # it was not scanned, or not as it is
+            base.hits = detector.hits_of(base.data)  # it was not scanned, or not as it is
         cause = "base"  # it has too many hits, or was let go of before it was scanned
         if base.hits is not None:
             known = Base(base.hits, base.size, copies())
-    held = tools.detector.scan_held(data, known, awaited=lineage.awaited)
+    held = detector.scan_held(data, known, awaited=lineage.awaited)
     lineage.hits = held.hits
     if known is None:
         result.whole[cause] += 1
@@ -154,9 +159,9 @@ def _matches(document: Document, container: tuple[str, ...], scanned: Scanned, r
     return scanned.matches
 
 
-def _scan_text(tools: Tools, document: Document, text: Text, result: UnitResult) -> list[Match]:
+def _scan_text(detector: Detector | DeltaDetector, document: Document, text: Text, result: UnitResult) -> list[Match]:
     """The matches of one text, at their places in the bytes as they are stored."""
-    found = _matches(document, text.container, tools.detector.scan(text.chunks), result)
+    found = _matches(document, text.container, detector.scan(text.chunks), result)
     if not text.steps:
         return found
     return [_as_stored(match, text) for match in found]

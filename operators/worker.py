@@ -8,13 +8,22 @@ from functools import cached_property
 from typing import cast
 
 from gossip.engine.decode.content import Policy
+from gossip.engine.detect.delta import DeltaDetector
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.rounds import Rounds
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
+from gossip.schemas.errors import GossipError
 from gossip.schemas.finding import Finding
-from gossip.schemas.protocols import HistorySource, Memory, Source, SourceFactory
-from gossip.schemas.units import Place
+from gossip.schemas.protocols import Head, HistorySource, Memory, RememberedSource, Source, SourceFactory
+from gossip.schemas.units import Place, Target
+
+FirstLook = Callable[[frozenset[int]], Detector]
+
+
+def _no_first_look(_again: frozenset[int]) -> Detector:
+    raise AssertionError("a scan that remembers nothing has no rules that look again")
 
 
 class Worker:
@@ -29,15 +38,22 @@ class Worker:
         sources: SourceFactory,
         detector: Callable[[], Detector],
         memory: Memory | None = None,
+        first_look: FirstLook = _no_first_look,
     ) -> None:
         self.config = config
         self.memory = memory
         """What earlier runs did; None for a scan that remembers nothing."""
+        self.rounds: Rounds | None = None
+        """Of targets that are scanned again and again; None where each is scanned once."""
+        self.look: Callable[[Target], bytes] | None = None
+        """How such a target is looked at: its fingerprint, on whatever thread."""
         self.balance: Balance | None = None
         """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
         self.walk_balance: Balance | None = None
         self._sources = sources
         self._detector = detector
+        self._first_look = first_look
+        """Builds the detector that tells whether some rules, by index, find anything in a document."""
         self._local = threading.local()
 
     def in_cluster(self, processes: int, number: int) -> None:
@@ -45,24 +61,43 @@ class Worker:
         self.balance = Balance(processes, number)
         self.walk_balance = Balance(processes, number)
 
+    def head(self, target: int) -> Head | None:
+        """A target as it is now; None where that cannot be known, or nothing is remembered of it."""
+        try:
+            return cast("RememberedSource", self.tools.source(target)).head()
+        except (GossipError, OSError):
+            return None
+
     @property
     def tools(self) -> Tools:
         """This thread's tools."""
         found = getattr(self._local, "tools", None)
         if found is None:
-            found = self._local.tools = Tools(self.config, self._sources, self._detector)
+            found = Tools(self.config, self._sources, self._detector, self._first_look, self.rounds)
+            self._local.tools = found
         return cast("Tools", found)
 
 
 class Tools:
     """Detector, finding maker, and the sources and item ids of the targets, by target index."""
 
-    def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
+    def __init__(
+        self,
+        config: ScanConfig,
+        sources: SourceFactory,
+        detector: Callable[[], Detector],
+        first_look: FirstLook,
+        rounds: Rounds | None = None,
+    ) -> None:
         self._config = config
         self._factory = sources
         self._build = detector
-        self._sources: dict[int, Source] = {}
+        self._rounds = rounds
+        self._sources: dict[int, tuple[int, Source]] = {}
+        """By target: the round that the source was opened for, and the source."""
         self._items: dict[int, bytes] = {}
+        self._first_look = first_look
+        self._deltas: dict[frozenset[int], DeltaDetector] = {}
 
     @cached_property
     def detector(self) -> Detector:
@@ -87,9 +122,32 @@ class Tools:
 
     def source(self, target: int) -> Source:
         """The source of a target. Raises what opening it raises."""
-        if target not in self._sources:
-            self._sources[target] = self._factory(self._config.targets[target])
-        return self._sources[target]
+        number = self._rounds.current(target) if self._rounds is not None else 0
+        known = self._sources.get(target)
+        if known is not None and known[0] == number:
+            return known[1]
+        if self._rounds is not None:
+            self._forget(self._rounds)
+        source = self._factory(self._config.targets[target])
+        self._sources[target] = (number, source)
+        return source
+
+    def _forget(self, rounds: Rounds) -> None:
+        """Let go of what belongs to rounds that ended: open files, and what a target was like."""
+        over = [t for t, (number, _) in self._sources.items() if number != rounds.current(t) or not rounds.running(t)]
+        for target in over:
+            del self._sources[target]
+            self._items.pop(target, None)
+
+    def another_source(self, target: int) -> Source:
+        """A source of the target that has planned nothing yet. Raises what opening it raises."""
+        return self._factory(self._config.targets[target])
+
+    def delta(self, again: frozenset[int]) -> DeltaDetector:
+        """The detector for content at which only some rules have to look again."""
+        if again not in self._deltas:
+            self._deltas[again] = DeltaDetector(self.detector, lambda: self._first_look(again), again)
+        return self._deltas[again]
 
     def history(self, target: int) -> HistorySource:
         """The source of a target that has a history."""

@@ -47,6 +47,8 @@ class ScanUnit:
     """Estimated content bytes, for progress."""
     id: str = ""
     """Names the same content in every run; empty where nothing is remembered."""
+    again: frozenset[int] | None = None
+    """Its content was scanned before: only these rules, by index, look for something new. None: all do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ class PlanReport:
     """Losses that the ledger keeps: they are reported, and the target may be complete but for them."""
     reach: str = ""
     """Digest of everything that decides which documents have a place. Empty where every document has one."""
+    opening: tuple[UnitRecord, ...] = ()
+    """What a remembered scan commits before anything else of the target."""
+    closing: tuple[UnitRecord, ...] = ()
+    """What it commits once all of the target was scanned."""
+    news: bool = False
+    """The target is not what it was when that was done last; else it is done only if something was found."""
 
 
 class Place(NamedTuple):
@@ -158,4 +166,10 @@ class UnitResult:
     record: UnitRecord | None = None
     """What a remembered scan commits of it. Its findings are those of this result."""
     after: int = 0
-    """The record says that the whole target was scanned: it holds once this many others of it were committed."""
+    """The result says that the whole target was scanned: it holds once so many records of content were committed."""
+    if_found: bool = False
+    """The record is of interest only if something new was found in the target."""
+    ends: bool = False
+    """The target's last result in a remembered scan: everything about it was committed."""
+    marks: int = 0
+    """Of the last result: how many records there are that are not about content."""

@@ -113,6 +113,8 @@ class Detector:
         check_segment_bytes(segment_bytes, self._overlap())
         self.path_rules = tuple(i for i, rule in enumerate(rule_set.rules) if rule.regex is None)
         """Rules without a regex: they report a document by its path alone."""
+        self.wordless = frozenset(i for i, plan in enumerate(program.plans) if not plan.worded)
+        """Rules that see encoded text only where a literal of another one gives it away."""
 
     def _overlap(self) -> int:
         return overlap_bytes(self._widest, 2 * DECODE_REACH_BYTES if self._decodes else 0)

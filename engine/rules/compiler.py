@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 5
+PROGRAM_FORMAT = 6
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -41,6 +41,8 @@ class RulePlan:
     """No match of it that counts is longer, in bytes."""
     everywhere: bool
     """No expression finds it: RE2 reads every document whole."""
+    worded: bool = True
+    """It has literals that give it away in encoded text, or looks at no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,11 @@ class Program:
         return cls(plans, probes, databases[:size], tuple(fields["wide"]), databases[size:])
 
 
-def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
-    """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern."""
+def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors", beside: RuleSet | None = None) -> Program:
+    """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern.
+
+    `beside`: rules whose literals give encoded text away too, although they are not compiled.
+    """
     for allowlist in rule_set.allowlists:
         _check_allowlist(allowlist, rule_set.source)
     nodes: list[Node | None] = []
@@ -94,7 +99,9 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
             else _by_keywords(index, rule_set.rules[index], plans[index].width)
         )
     ]
-    encoded = encoded_expressions(anchors, decode)
+    others = [] if beside is None else [_plan(rule, beside.source)[0] for rule in beside.rules]
+    more = [None if node is None else derive(node, least=ANCHOR_BYTES_MIN) for node in others]
+    encoded = encoded_expressions([*anchors, *more], decode)
     database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
@@ -103,7 +110,10 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
             msg = "Vectorscan refuses the rules together although it accepts each of them"
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
-    plans = [RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)]
+    plans = [
+        RulePlan(p.pattern, p.width, bool(p.pattern) and i not in seen, node is None or bool(anchor))
+        for i, (p, node, anchor) in enumerate(zip(plans, nodes, anchors, strict=True))
+    ]
     probes = tuple(one.probe for one in found + encoded)
     wide = tuple(number for number, one in enumerate(found + encoded) if _is_wide(one))
     apart = _compile(found + encoded, wide)
