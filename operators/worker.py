@@ -86,7 +86,7 @@ class Tools:
         config: ScanConfig,
         sources: SourceFactory,
         detector: Callable[[], Detector],
-        first_look: FirstLook,
+        first_look: FirstLook = _no_first_look,
         rounds: Rounds | None = None,
     ) -> None:
         self._config = config
