@@ -16,7 +16,7 @@ import hyperscan
 from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import Expression, Probe, encoded_expressions
-from gossip.engine.rules.syntax.forms import render, trigger, widths
+from gossip.engine.rules.syntax.forms import before_groups, render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
@@ -73,8 +73,11 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
         node, plan = _plan(rule, rule_set.source)
         nodes.append(node)
         plans.append(plan)
-    found = [_expression(index, node) for index, node in enumerate(nodes) if node is not None]
-    encoded = encoded_expressions(nodes, decode)
+    scored = [rule.scorer for rule in rule_set.rules]
+    found = [_expression(index, node, scored[index]) for index, node in enumerate(nodes) if node is not None]
+    # Names such as `key` are too short to say that encoded text is worth decoding.
+    telling = [None if scored[index] else node for index, node in enumerate(nodes)]
+    encoded = encoded_expressions(telling, decode)
     database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
@@ -87,8 +90,8 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
     return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
 
 
-def _expression(rule: int, node: Node) -> Expression:
-    cut = trigger(node)
+def _expression(rule: int, node: Node, scored: bool) -> Expression:  # noqa: FBT001
+    cut = before_groups(node) if scored else trigger(node)
     back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
     ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
     return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
