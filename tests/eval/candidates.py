@@ -28,7 +28,9 @@ TRIPLE_MIN = 3
 def triples() -> dict[str, int]:
     """How surprising each letter triple is in the source of Python's own library, in tenths of a bit."""
     words: Counter[str] = Counter()
-    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
+        if "site-packages" in path.parts:
+            continue
         words.update(word.lower() for word in _WORD.findall(path.read_text("latin-1")) if not word.isdigit())
     counts: Counter[str] = Counter()
     pairs: Counter[str] = Counter()

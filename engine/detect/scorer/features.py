@@ -25,6 +25,12 @@ _KINDS = bytes(
     97 if 97 <= c <= 122 else 65 if 65 <= c <= 90 else 48 if 48 <= c <= 57 else c if c < 128 else 33 for c in range(256)
 )
 _REPEATS = re.compile(r"(.)\1+")
+_HASHED = re.compile(r"\$[0-9a-z]{1,8}\$|\{[A-Z0-9.-]{2,12}\}|pbkdf2|sha(?:1|256|512)[-:$]|[*][0-9A-F]{40}\Z")
+_UNSEEN = 180
+"""Surprise of a triple that the table does not have."""
+_NO_SECRET = frozenset(
+    "checksum crt digest encrypted fingerprint hash hashed id identifier md5 public pub sha signature thumbprint".split()
+)
 _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 
 
@@ -39,9 +45,10 @@ def features(data: bytes, full: tuple[int, int], secret: tuple[int, int], table:
     before = data[first : secret[0]].decode("latin-1")
     after = data[secret[1] : secret[1] + _AFTER_BYTES if last < 0 else last].decode("latin-1")
     found = list(_of_value(value, secret[1] - secret[0], table))
+    charset = found[0]
     head = before[: full[0] - first]
     name_at = full[0] - first - len(_tail(head))
-    found += _of_context(before[:name_at], before[name_at:], after, value)
+    found += _of_context(before[:name_at], before[name_at:], after, value, charset)
     return found
 
 
@@ -59,7 +66,7 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
         "" if not marks else "-" if set(marks) <= set("-_.") else "+" if set(marks) <= set("+/=-_") else "!"
     )
     size = min(length, 12) if length < 13 else 12 + (length - 12).bit_length()
-    surprise = _surprise(value, table)
+    surprise, worst, unseen = _surprise(value, table)
     read = -1 if surprise < 0 else min(int(surprise // 5), 20)
     yield from (
         f"c:{charset}",
@@ -69,6 +76,15 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
         f"cr:{charset}:{read}",
         f"sr:{size}:{read}",
     )
+    yield f"rm:{charset}:{worst // 10}"
+    yield f"ru:{min(unseen, 6)}:{size}"
+    if _HASHED.match(value):
+        yield "hashed"
+    if not value.isascii():
+        yield "wide"
+    blanks = value.count(" ")
+    if blanks:
+        yield f"blanks:{min(blanks, 4)}:{read}"
     shape = _REPEATS.sub(r"\1", kinds)
     yield f"sh:{shape[:10]}"
     yield f"t:{charset}:{min(len(shape), 12) if len(shape) < 13 else 13 + len(shape) // 10}"
@@ -92,16 +108,21 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
             yield framed[at : at + width]
 
 
-def _surprise(value: str, table: Mapping[str, int]) -> float:
-    """Mean surprise of the letter triples of a value's words, in tenths of a bit; -1 where it has none."""
-    total = count = 0
+def _surprise(value: str, table: Mapping[str, int]) -> tuple[float, int, int]:
+    """Of the letter triples of a value's words: the mean surprise in tenths of a bit, -1 where there are none; the
+    greatest; and how many were never seen.
+    """
+    total = count = worst = unseen = 0
     for word in _WORD.findall(value):
         if not word.isdigit() and len(word) > 1:
             framed = f"^{word.lower()}$"
             for at in range(len(framed) - 2):
-                total += table.get(framed[at : at + 3], 180)
+                bits = table.get(framed[at : at + 3], _UNSEEN)
+                total += bits
+                worst = max(worst, bits)
+                unseen += bits == _UNSEEN
             count += len(framed) - 2
-    return total / count if count else -1.0
+    return (total / count if count else -1.0), worst, unseen
 
 
 def _bits(value: str) -> float:
@@ -109,7 +130,7 @@ def _bits(value: str) -> float:
     return log2(size) - sum(n * log2(n) for n in Counter(value).values()) / size if size else 0.0
 
 
-def _of_context(before: str, named: str, after: str, value: str) -> Iterator[str]:
+def _of_context(before: str, named: str, after: str, value: str, charset: str) -> Iterator[str]:
     cut = re.match(r"[\w.$-]*", named)
     name, glue = (named[: cut.end()], named[cut.end() :]) if cut else ("", named)
     words = [word.lower() for word in _WORD.findall(name)]
@@ -117,7 +138,10 @@ def _of_context(before: str, named: str, after: str, value: str) -> Iterator[str
         yield f"w:{word}"
     for left, right in zip(words, words[1:], strict=False):
         yield f"w:{left} {right}"
+    if not _NO_SECRET.isdisjoint(words):
+        yield f"no:{charset}"
     if words:
+        yield f"wc:{words[-1]}:{charset}:{'' if len(value) < 16 else '+'}"
         yield f"w$:{words[-1]}"
         yield f"w^:{words[0]}"
         lowered = value.lower()
