@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from gossip.engine.evaluation.matching import compare
-from gossip.engine.evaluation.metrics import score
-from gossip.engine.evaluation.model import Hit, Label, repository_of
-from gossip.engine.evaluation.corpora import read_creddata
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+
+from gossip.engine.evaluation.corpora import read_creddata
+from gossip.engine.evaluation.matching import compare
+from gossip.engine.evaluation.metrics import score
+from gossip.engine.evaluation.model import Hit, Label, repository_of
 
 FOLDS = 5
 RARE_MAX = 2

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 VALUE_CHARS_MAX = 80
 """Of a longer value, its beginning is judged."""
+GRAMS_CHARS_MAX = 24
+"""Runs of three and four characters are taken from here."""
 _BEFORE_BYTES, _AFTER_BYTES = 120, 60
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LETTERS = re.compile(r"[a-z]{2,}")
 _NAME_TAIL = re.compile(r"[\w.$-]*\Z")
+_NAME = re.compile(r"[\w.$-]*")
+_WORDS = re.compile(r"\w+")
+_PLAIN = re.compile(r"[a-zA-Z0-9]+")
+_BLANKS = re.compile(r"\s+")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _KINDS = bytes(
     97 if 97 <= c <= 122 else 65 if 65 <= c <= 90 else 48 if 48 <= c <= 57 else c if c < 128 else 33 for c in range(256)
@@ -29,8 +35,9 @@ _HASHED = re.compile(r"\$[0-9a-z]{1,8}\$|\{[A-Z0-9.-]{2,12}\}|pbkdf2|sha(?:1|256
 _UNSEEN = 180
 """Surprise of a triple that the table does not have."""
 _NO_SECRET = frozenset(
-    "checksum crt digest encrypted fingerprint hash hashed id identifier md5 public pub sha signature thumbprint".split()
+    ["checksum", "crt", "digest", "encrypted", "fingerprint", "hash", "hashed", "id", "identifier", "md5", "public", "pub", "sha", "signature", "thumbprint"]
 )
+_DASHES, _BASE64 = frozenset("-_."), frozenset("+/=-_")
 _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 
 
@@ -63,7 +70,7 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
     present = "".join(kind for kind in "aA0" if kind in kinds)
     marks = "".join(sorted(set(kinds) - set("aA0")))
     charset = present + (
-        "" if not marks else "-" if set(marks) <= set("-_.") else "+" if set(marks) <= set("+/=-_") else "!"
+        "" if not marks else "-" if _DASHES.issuperset(marks) else "+" if _BASE64.issuperset(marks) else "!"
     )
     size = min(length, 12) if length < 13 else 12 + (length - 12).bit_length()
     surprise, worst, unseen = _surprise(value, table)
@@ -102,10 +109,9 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
     for word in _WORD.findall(value[:60]):
         yield "v:" + (word.lower() if not word.isdigit() else "0" * min(len(word), 5))
     yield "=" + lowered[:24]
-    framed = f"^{lowered[:48]}$"
-    for width in (3, 4):
-        for at in range(len(framed) - width + 1):
-            yield framed[at : at + width]
+    framed = f"^{lowered[:GRAMS_CHARS_MAX]}$"
+    yield from [framed[at : at + 3] for at in range(len(framed) - 2)]
+    yield from [framed[at : at + 4] for at in range(len(framed) - 3)]
 
 
 def _surprise(value: str, table: Mapping[str, int]) -> tuple[float, int, int]:
@@ -131,7 +137,7 @@ def _bits(value: str) -> float:
 
 
 def _of_context(before: str, named: str, after: str, value: str, charset: str) -> Iterator[str]:
-    cut = re.match(r"[\w.$-]*", named)
+    cut = _NAME.match(named)
     name, glue = (named[: cut.end()], named[cut.end() :]) if cut else ("", named)
     words = [word.lower() for word in _WORD.findall(name)]
     for word in words:
@@ -148,12 +154,12 @@ def _of_context(before: str, named: str, after: str, value: str, charset: str) -
         if any(len(word) > 2 and word in lowered for word in words):
             yield "named"
     yield f"nk:{'A' if name.isupper() else 'a' if name.islower() else 'm'}"
-    joined = re.sub(r"\w+", "w", re.sub(r"\s+", " ", glue))[:14]
+    joined = _WORDS.sub("w", _BLANKS.sub(" ", glue))[:14]
     yield f"g:{joined}"
     for word in _WORD.findall(glue):
         yield f"gw:{word.lower()}"
     yield f"a:{after[:1]}"
-    yield f"a2:{re.sub(r'[a-zA-Z0-9]+', 'w', after[:6])}"
+    yield f"a2:{_PLAIN.sub('w', after[:6])}"
     yield f"q:{glue[-1:]}{after[:1]}"
     if _COMMENT.match(before + named):
         yield "comment"
