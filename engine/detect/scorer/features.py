@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,12 @@ _HASHED = re.compile(r"\$[0-9a-z]{1,8}\$|\{[A-Z0-9.-]{2,12}\}|pbkdf2|sha(?:1|256
 _UNSEEN = 180
 """Surprise of a triple that the table does not have."""
 _NO_SECRET = frozenset(
-    ["checksum", "crt", "digest", "encrypted", "fingerprint", "hash", "hashed", "id", "identifier", "md5", "public", "pub", "sha", "signature", "thumbprint"]
+    (
+        *("checksum", "crt", "digest", "encrypted", "fingerprint", "hash", "hashed", "id", "identifier"),
+        *("md5", "pub", "public", "sha", "signature", "thumbprint"),
+    )
 )
+"""Words of a name that say that its value is not secret."""
 _DASHES, _BASE64 = frozenset("-_."), frozenset("+/=-_")
 _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 
@@ -44,7 +49,7 @@ _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 def features(data: bytes, full: tuple[int, int], secret: tuple[int, int], table: Mapping[str, int]) -> list[str]:
     """The facts about the match `full` of `data` whose value is `secret`; offsets are half-open bytes.
 
-    `table` has for each letter triple, `^` and `$` at the ends of a word, how common it is: tenths of a bit of surprise.
+    `table` has for each letter triple, `^` and `$` at the ends of a word, how surprising it is, in tenths of a bit.
     """
     value = data[secret[0] : min(secret[1], secret[0] + VALUE_CHARS_MAX)].decode("latin-1")
     first = data.rfind(b"\n", max(0, full[0] - _BEFORE_BYTES), full[0]) + 1 or max(0, full[0] - _BEFORE_BYTES)
@@ -142,7 +147,7 @@ def _of_context(before: str, named: str, after: str, value: str, charset: str) -
     words = [word.lower() for word in _WORD.findall(name)]
     for word in words:
         yield f"w:{word}"
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in pairwise(words):
         yield f"w:{left} {right}"
     if not _NO_SECRET.isdisjoint(words):
         yield f"no:{charset}"
