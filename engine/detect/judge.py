@@ -13,12 +13,14 @@ from gossip.engine.detect.gates.inline import allowed_inline, line_around
 from gossip.engine.detect.gates.keyword import keyword_evidence, keyword_near
 from gossip.engine.detect.gates.safelist import documented, is_uuid, placeholder
 from gossip.engine.detect.gates.window import assignment_shape, too_much_prose, window
+from gossip.engine.detect.scorer.model import load_scorer
 from gossip.engine.detect.validators import make_validator
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from gossip.engine.detect.buffer import Buffer
+    from gossip.engine.detect.scorer.model import Scorer
     from gossip.engine.detect.validators import Validator
     from gossip.engine.rules.model import Rule, RuleSet
     from gossip.schemas.finding import Validation
@@ -45,6 +47,8 @@ class Judge:
         self._keywords = [tuple(k.lower().encode() for k in rule.keywords) for rule in rule_set.rules]
         self._least = [least_confidence(rule) for rule in rule_set.rules]
         self._validators: dict[str, Validator] = {}
+        self.scorer: Scorer | None = None
+        """Loaded when the first match asks for it."""
         self.allowlists = Allowlists(rule_set)
 
     def judge(self, number: int, found: Any, buffer: Buffer) -> Judged | None:
@@ -111,6 +115,12 @@ class Judge:
             if validation == "invalid":
                 self._suppressed["validator"] += 1
                 return None
+        if rule.scorer:
+            scored = self._score(data, full, span)
+            if not scored:
+                self._suppressed["scorer"] += 1
+                return None
+            return Judged(*span, pending, scored, validation, facts)
         score = confidence(
             rule,
             Evidence(
@@ -124,6 +134,11 @@ class Judge:
             self._suppressed["confidence"] += 1
             return None
         return Judged(*span, pending, score, validation, facts)
+
+    def _score(self, data: bytes, full: tuple[int, int], span: tuple[int, int]) -> int:
+        if self.scorer is None:
+            self.scorer = load_scorer()
+        return self.scorer.confidence(data, full, span)
 
     def _validator(self, spec: str) -> Validator:
         if spec not in self._validators:

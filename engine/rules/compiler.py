@@ -17,7 +17,7 @@ from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
-from gossip.engine.rules.syntax.forms import render, trigger, widths
+from gossip.engine.rules.syntax.forms import before_groups, render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 4
+PROGRAM_FORMAT = 5
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -80,7 +80,9 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
         if node is not None
         for expression in _expressions(index, node, rule_set.rules[index], plans[index].width)
     ]
-    encoded = encoded_expressions(nodes, decode)
+    # Names such as `key` are too short to say that encoded text is worth decoding.
+    telling = [None if rule.scorer else node for rule, node in zip(rule_set.rules, nodes, strict=True)]
+    encoded = encoded_expressions(telling, decode)
     database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
@@ -93,8 +95,8 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
     return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
 
 
-def _expression(rule: int, node: Node) -> Expression:
-    cut = trigger(node)
+def _expression(rule: int, node: Node, *, scored: bool) -> Expression:
+    cut = before_groups(node) if scored else trigger(node)
     back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
     ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
     return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
@@ -186,10 +188,10 @@ def _expressions(number: int, node: Node, rule: Rule, width: int) -> list[Expres
     Seven regexes without a literal cost a quarter of the scan of all 614 (tests/bench/engine.py): each of them is run
     over every byte.
     """
-    worded = rule.keywords and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
+    worded = not rule.scorer and rule.keywords and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
     if worded and derive(node, least=ANCHOR_BYTES_MIN) is None:
         return _by_keywords(number, rule, width)
-    return [_expression(number, node)]
+    return [_expression(number, node, scored=bool(rule.scorer))]
 
 
 def _caseless(byte: int) -> Node:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gossip.flows.cli.progress import ProgressBar
     from gossip.schemas.config import ScanConfig
     from gossip.schemas.protocols import Reporter, ResultWriter
+    from gossip.schemas.summary import Summary
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
@@ -57,6 +58,23 @@ def run_scan(options: ScanOptions) -> int:
     if not options.quiet:
         _print_summary(report, debug=options.debug)
     return report.summary.exit_code(exit_zero=options.exit_zero)
+
+
+def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
+    """Run a scan whose findings go to `reporter`, and return its totals. Raises MisuseError and what a scan raises."""
+    from gossip.flows.scan import build_detector
+
+    config = _config(options)
+    for target in config.targets:
+        open_source(target)
+    detector = build_detector(config)
+    report = RunReport(config, [reporter], detector.rule_set)
+    try:
+        _execute(config, options, detector, report, None)
+        report.close()
+    finally:
+        report.abort()
+    return report.summary
 
 
 def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:

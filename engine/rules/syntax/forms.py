@@ -129,6 +129,28 @@ def trigger(node: Node) -> Trigger:
     return Trigger(head, widths(head)[1], ahead)
 
 
+def before_groups(node: Node) -> Trigger:
+    """As `trigger`, of what stands before the first part with a capturing group; of all where nothing does.
+
+    For patterns whose value may be almost any text: it would be reported at every one of its ends.
+    """
+    items = node.items if isinstance(node, Concat) else (node,)
+    count = next((index for index, item in enumerate(items) if _captures(item)), 0)
+    head, rest = concat(items[:count]), widths(concat(items[count:]))[1]
+    if not count or widths(head)[0] == 0:
+        return trigger(node)
+    cut = trigger(head)
+    return Trigger(cut.node, cut.back, None if cut.ahead is None or rest is None else cut.ahead + rest)
+
+
+def _captures(node: Node) -> bool:
+    if isinstance(node, Group):
+        return True
+    if isinstance(node, Repeat):
+        return _captures(node.item)
+    return isinstance(node, Concat | Alternate) and any(map(_captures, node.items))
+
+
 def _trim(node: Node) -> tuple[Node, int | None]:
     if isinstance(node, Group):
         return _trim(node.item)

@@ -1,0 +1,100 @@
+"""Fits the scorer's weights: `python -m tests.eval.train CANDIDATES LABELS WEIGHTS`; needs scikit-learn.
+
+CANDIDATES is what `tests.eval.candidates` wrote. First the model is fitted five times, each time without a fifth of the
+repositories, on which it is then judged: the figures that are printed. Then it is fitted to all, and written.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from gossip.engine.evaluation.corpora import read_creddata
+from gossip.engine.evaluation.matching import compare
+from gossip.engine.evaluation.metrics import score
+from gossip.engine.evaluation.model import Hit, Label, repository_of
+
+FOLDS = 5
+RARE_MAX = 2
+"""Facts of no more matches than this are left out."""
+FACTS_MAX = 12_000
+REGULARISATION = 0.15
+STEPS = ((3.5, 7), (1.5, 6), (0.6, 5), (0.0, 4), (-1.5, 2))
+"""Log odds from which a match has a confidence, the highest first."""
+
+
+class Fit(NamedTuple):
+    """A fitted model."""
+
+    bias: float
+    weights: Any
+
+
+def fit(facts: Any, truth: Any, counts: Any) -> Fit:
+    """Weights of the facts that matter most; the others are zero."""
+    model = LogisticRegression(C=REGULARISATION, max_iter=300, solver="liblinear")
+    model.fit(facts, truth)
+    weights = model.coef_.ravel().copy()
+    weights[np.argsort(-np.abs(weights) * np.sqrt(counts))[FACTS_MAX:]] = 0.0
+    return Fit(float(model.intercept_[0]), np.round(weights * 100) / 100)
+
+
+def crossed(facts: Any, truth: Any, groups: Any, counts: Any) -> Any:
+    """For each match, the log odds of a model that has not seen its repository."""
+    odds = np.zeros(len(truth))
+    for train, test in GroupKFold(FOLDS).split(facts, truth, groups):
+        known = train[truth[train] >= 0]
+        fitted = fit(facts[known], truth[known], counts)
+        odds[test] = facts[test] @ fitted.weights + fitted.bias
+    return odds
+
+
+def figures(labels: list[Label], fixed: list[Hit], scored: list[dict[str, Any]], odds: Any) -> None:
+    """Print precision, recall and F1 for each confidence."""
+    for least, confidence in STEPS:
+        hits = [hit for hit in fixed if hit.confidence >= confidence]
+        hits += [
+            Hit(row["path"], row["line"], row["end"], row["rule"], confidence)
+            for row, odd in zip(scored, odds, strict=True)
+            if odd >= least
+        ]
+        found = score(compare(labels, hits))
+        print(f"from {confidence}: precision {found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f}")
+
+
+def main(candidates: Path, labels: Path, weights: Path) -> None:
+    """Judge, fit and write."""
+    with candidates.open() as lines:
+        triples = json.loads(next(lines))["triples"]
+        rows = [json.loads(line) for line in lines]
+    scored = [row for row in rows if "facts" in row]
+    fixed = [Hit(r["path"], r["line"], r["end"], r["rule"], r["confidence"]) for r in rows if "facts" not in r]
+    vectors = CountVectorizer(analyzer=list, binary=True, min_df=RARE_MAX + 1)
+    facts = vectors.fit_transform([row["facts"] for row in scored]).astype(np.float64)
+    truth = np.array([-1 if row["truth"] is None else row["truth"] for row in scored])
+    groups = np.array([repository_of(row["path"]) for row in scored])
+    counts = np.asarray(facts.sum(axis=0)).ravel()
+    print(f"{len(scored)} matches, {facts.shape[1]} facts, {len(set(groups))} repositories")
+    figures(read_creddata(labels.read_text("utf-8"), str(labels)), fixed, scored, crossed(facts, truth, groups, counts))
+    known = truth >= 0
+    fitted = fit(facts[known], truth[known], counts)
+    names = vectors.get_feature_names_out()
+    table = {str(n): round(w * 100) for n, w in zip(names, fitted.weights, strict=True) if round(w * 100)}
+    stored = {
+        "bias": round(fitted.bias * 100),
+        "steps": [[round(least * 100), confidence] for least, confidence in STEPS],
+        "triples": triples,
+        "weights": dict(sorted(table.items())),
+    }
+    weights.write_text(json.dumps(stored, ensure_ascii=True, separators=(",", ":")) + "\n", "ascii")
+
+
+if __name__ == "__main__":
+    main(*(Path(argument) for argument in sys.argv[1:4]))
