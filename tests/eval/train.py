@@ -1,7 +1,7 @@
-"""Fits the scorer's weights: `python -m tests.eval.train CANDIDATES LABELS WEIGHTS`; needs scikit-learn.
+"""Fits the scorer's weights: `python -m tests.eval.train CANDIDATES LABELS WEIGHTS [HITS]`; needs scikit-learn.
 
 CANDIDATES is what `tests.eval.candidates` wrote. First the model is fitted five times, each time without a fifth of the
-repositories, on which it is then judged: the figures that are printed. Then it is fitted to all, and written.
+repositories, on which it is then judged: the figures that are printed, and the findings in HITS. Then it is fitted to all, and written.
 """
 
 from __future__ import annotations
@@ -22,12 +22,24 @@ from gossip.engine.evaluation.metrics import score
 from gossip.engine.evaluation.model import Hit, Label, repository_of
 
 FOLDS = 5
-RARE_MAX = 2
-"""Facts of no more matches than this are left out."""
+REPOSITORIES_MIN = 3
+"""Facts of fewer repositories are left out: they would not hold elsewhere, and would copy text of the corpus into the
+weights.
+"""
 FACTS_MAX = 12_000
 REGULARISATION = 0.15
 STEPS = ((3.5, 7), (1.5, 6), (0.6, 5), (0.0, 4), (-1.5, 2))
 """Log odds from which a match has a confidence, the highest first."""
+
+
+def common_facts(scored: list[dict[str, Any]]) -> list[str]:
+    """The facts of enough repositories, sorted."""
+    of: dict[str, set[str]] = {}
+    for row in scored:
+        repository = repository_of(row["path"])
+        for fact in row["facts"]:
+            of.setdefault(fact, set()).add(repository)
+    return sorted(fact for fact, repositories in of.items() if len(repositories) >= REPOSITORIES_MIN)
 
 
 class Fit(NamedTuple):
@@ -56,33 +68,48 @@ def crossed(facts: Any, truth: Any, groups: Any, counts: Any) -> Any:
     return odds
 
 
-def figures(labels: list[Label], fixed: list[Hit], scored: list[dict[str, Any]], odds: Any) -> None:
+def crossed_hits(fixed: list[Hit], scored: list[dict[str, Any]], odds: Any) -> list[Hit]:
+    """What a scan would report of repositories that the model has not seen."""
+    hits = list(fixed)
+    for row, odd in zip(scored, odds, strict=True):
+        confidence = next((confidence for least, confidence in STEPS if odd >= least), 0)
+        if confidence:
+            hits.append(Hit(row["path"], row["line"], row["end"], row["rule"], confidence))
+    return hits
+
+
+def figures(labels: list[Label], hits: list[Hit]) -> None:
     """Print precision, recall and F1 for each confidence."""
-    for least, confidence in STEPS:
-        hits = [hit for hit in fixed if hit.confidence >= confidence]
-        hits += [
-            Hit(row["path"], row["line"], row["end"], row["rule"], confidence)
-            for row, odd in zip(scored, odds, strict=True)
-            if odd >= least
-        ]
-        found = score(compare(labels, hits))
-        print(f"from {confidence}: precision {found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f}")
+    for _, least in STEPS:
+        found = score(compare(labels, [hit for hit in hits if hit.confidence >= least]))
+        print(f"from {least}: precision {found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f}")
 
 
-def main(candidates: Path, labels: Path, weights: Path) -> None:
+def write_hits(hits: list[Hit], out: Path) -> None:
+    """In the form of our own findings, for `gossip eval --findings`."""
+    with out.open("w") as lines:
+        for hit in hits:
+            record = {"path": hit.path, "line": hit.first, "end_line": hit.last, "rule_id": hit.rule}
+            lines.write(json.dumps({"type": "finding", **record, "confidence": hit.confidence}) + "\n")
+
+
+def main(candidates: Path, labels: Path, weights: Path, unseen: Path | None = None) -> None:
     """Judge, fit and write."""
     with candidates.open() as lines:
         triples = json.loads(next(lines))["triples"]
         rows = [json.loads(line) for line in lines]
     scored = [row for row in rows if "facts" in row]
     fixed = [Hit(r["path"], r["line"], r["end"], r["rule"], r["confidence"]) for r in rows if "facts" not in r]
-    vectors = CountVectorizer(analyzer=list, binary=True, min_df=RARE_MAX + 1)
+    vectors = CountVectorizer(analyzer=list, binary=True, vocabulary=common_facts(scored))
     facts = vectors.fit_transform([row["facts"] for row in scored]).astype(np.float64)
     truth = np.array([-1 if row["truth"] is None else row["truth"] for row in scored])
     groups = np.array([repository_of(row["path"]) for row in scored])
     counts = np.asarray(facts.sum(axis=0)).ravel()
     print(f"{len(scored)} matches, {facts.shape[1]} facts, {len(set(groups))} repositories")
-    figures(read_creddata(labels.read_text("utf-8"), str(labels)), fixed, scored, crossed(facts, truth, groups, counts))
+    hits = crossed_hits(fixed, scored, crossed(facts, truth, groups, counts))
+    figures(read_creddata(labels.read_text("utf-8"), str(labels)), hits)
+    if unseen is not None:
+        write_hits(hits, unseen)
     known = truth >= 0
     fitted = fit(facts[known], truth[known], counts)
     names = vectors.get_feature_names_out()
@@ -97,4 +124,4 @@ def main(candidates: Path, labels: Path, weights: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:4]))
+    main(*(Path(argument) for argument in sys.argv[1:5]))
