@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 TAG_ITEM = "gossip/item-id/v1"
 TAG_OBJECT_VERSION = "gossip/object-version/v1"
+TAG_UNIT = "gossip/unit-id/v1"
 TAG_RULE = "gossip/rule/v1"
+TAG_SCAN_POLICY = "gossip/scan-policy/v1"
 TAG_RULES_DIGEST = "gossip/rules-digest/v1"
 TAG_POLICY = "gossip/policy-hash/v2"
 TAG_SECRET = "gossip/secret-hash/v1"  # noqa: S105 - a domain tag
@@ -64,6 +66,8 @@ TAGS: tuple[str, ...] = tuple(
             TAG_OP_ID,
             TAG_OP_PAYLOAD,
             TAG_DISPLAY,
+            TAG_UNIT,
+            TAG_SCAN_POLICY,
         )
     )
 )
@@ -200,6 +204,11 @@ def ovid_hash(item: bytes, strength: Strength, version_id: bytes) -> bytes:
     return derive(TAG_OVID, item, bytes([strength]), version_id)
 
 
+def unit_id(item: bytes, kind: str, content: bytes) -> bytes:
+    """A unit of work of a target: `content` names what it covers, whatever the size."""
+    return derive(TAG_UNIT, item, var(kind.encode()), var(content))
+
+
 def norm_hash(secret: bytes) -> bytes:
     """Tenant-agnostic digest of a secret. It never leaves the process: only `secret_hash` of it does."""
     return derive(TAG_NORM, var(secret))
@@ -242,6 +251,11 @@ def policy_hash(digest: bytes) -> bytes:
     """What decides whether an earlier scan of the same content still counts. No tenant key inside."""
     versions = bytes([POLICY_DERIVATION_VERSION]), bytes([ID_HASH_KEYED_V1]), bytes([POLICY_EVIDENCE_VERSION])
     return derive(TAG_POLICY, *versions, digest)
+
+
+def scan_policy(policy: bytes, options: bytes) -> bytes:
+    """The policy of a scan: that of its rules, and the options that decide what they get to see."""
+    return derive(TAG_SCAN_POLICY, policy, var(options))
 
 
 def observation_id(tenant: bytes, policy: bytes, occurrence: bytes) -> bytes:

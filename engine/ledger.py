@@ -6,35 +6,16 @@ writes how often, in which order, or through how many stores; and what was scann
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from gossip.engine.identity import HASH_BYTES, Strength, done_key
 from gossip.schemas.errors import MisuseError
-
-CODE_CHARS_MAX = 128
-_CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
+from gossip.schemas.ledger import CODE, CODE_CHARS_MAX, Status
 
 
 class LedgerRowError(MisuseError):
     """A row that no scan can have written, or two that are not of one key."""
-
-
-class LedgerStatus(IntEnum):
-    """What became of a version. The higher one wins; numbers are stored, so they never change their meaning."""
-
-    FAILED_RETRYABLE = 1
-    FAILED_PERMANENT = 2
-    SKIPPED = 3
-    SCANNED_CLEAN = 10
-    SCANNED_WITH_FINDINGS = 11
-
-    @property
-    def scanned(self) -> bool:
-        """Whether the content was seen by the rules."""
-        return self >= LedgerStatus.SCANNED_CLEAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,7 @@ class LedgerRow:
     """
 
     key: LedgerKey
-    status: LedgerStatus
+    status: Status
     provenance: Provenance
     bytes: int = 0
     """Content that was read."""
@@ -86,20 +67,20 @@ class LedgerRow:
         if self.bytes < 0 or self.findings < 0:
             raise LedgerRowError(f"a row with {self.bytes} bytes and {self.findings} findings")
         if self.status.scanned:
-            with_findings = self.status is LedgerStatus.SCANNED_WITH_FINDINGS
+            with_findings = self.status is Status.SCANNED_WITH_FINDINGS
             if self.code is not None or (self.findings > 0) != with_findings:
                 raise LedgerRowError(
                     f"{self.status.name.lower()} with {self.findings} findings and"
                     f" {'no' if self.code is None else 'a'} code"
                 )
-        elif self.code is None or _CODE.fullmatch(self.code) is None:
+        elif self.code is None or CODE.fullmatch(self.code) is None:
             raise LedgerRowError(f"{self.status.name.lower()} needs a code of 1 to {CODE_CHARS_MAX} plain characters")
 
 
-def status_of(rank: int) -> LedgerStatus:
+def status_of(rank: int) -> Status:
     """The status with a stored rank. LedgerRowError for an unknown one: the store is damaged, or newer than we are."""
     try:
-        return LedgerStatus(rank)
+        return Status(rank)
     except ValueError:
         raise LedgerRowError(f"ledger status {rank} is unknown: damaged, or written by a later version") from None
 
@@ -154,6 +135,6 @@ def answers(row: LedgerRow | None, key: LedgerKey, strength: Strength, trust: Tr
         return False
     if row.status.scanned:
         return True
-    return (row.status is LedgerStatus.SKIPPED and trust.skipped) or (
-        row.status is LedgerStatus.FAILED_PERMANENT and trust.failed_permanent
+    return (row.status is Status.SKIPPED and trust.skipped) or (
+        row.status is Status.FAILED_PERMANENT and trust.failed_permanent
     )

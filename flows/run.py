@@ -157,6 +157,10 @@ class DirectWriter:
             self._close = False
             raise
 
+    def failed(self, err: BaseException) -> None:
+        """The error passes through this process: whoever runs the flow gets it."""
+        self._close = False
+
     def close(self) -> None:
         """End the report, if it is ours and nothing failed."""
         if self._close:

@@ -21,6 +21,7 @@ from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
+from gossip.operators.commit import CommitSink, lane_key
 from gossip.operators.emit import PARTITION, ResultSink
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
@@ -72,7 +73,12 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     attributed = attribute("attribute", keyed, worker)
 
     results = op.merge("results", op.map("strip", scanned, _without_sightings), reports, attributed)
-    op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
+    memory = worker.memory
+    if memory is None:
+        op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
+    else:
+        by_lane = op.key_on("to_lane", results, lambda result: lane_key(memory, result))
+        op.output("commit", by_lane, CommitSink(memory, writer))
     return flow
 
 
@@ -80,18 +86,18 @@ def _plan_result(item: HistoryUnit | PlanReport) -> UnitResult | None:
     """What a plan adds to the totals."""
     if isinstance(item, HistoryUnit):
         return None
-    result = UnitResult(item.target, planned_bytes=item.bytes, losses=list(item.losses))
+    result = UnitResult(item.target, planned_bytes=item.bytes, losses=[*item.losses, *item.known])
     result.skipped.update(dict(item.skipped))
     return result
 
 
 def _without_sightings(result: UnitResult) -> UnitResult:
-    """The same result for the writer. A copy: the placing step holds the original."""
+    """The same result for the writer. A copy: the placing step holds the original, and its record with it."""
     if not result.sightings:
         return result
     return UnitResult(
         target=result.target,
-        findings=result.findings,
+        findings=[] if result.record else result.findings,
         units=result.units,
         documents=result.documents,
         bytes=result.bytes,

@@ -40,6 +40,8 @@ _PORTS = range(10240, 32000)
 _END_SECONDS = 5.0
 _LISTEN_SECONDS = 2.0
 _SWITCH_SECONDS = 0.25
+_PANIC = "PanicException"
+"""What the runtime raises in processes that lost another one."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _LOOPBACK = "127.0.0.1"
 
@@ -76,6 +78,11 @@ class PipeWriter:
     def write(self, result: UnitResult) -> None:
         """Blocks while the parent is behind: an output that is slow slows the scan, memory stays bounded."""
         self._pipe.send(("result", result))
+
+    def failed(self, err: BaseException) -> None:
+        """Say at once what went wrong: the runtime hides it behind the panic of its own threads."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(("error", describe(err)))
 
     def close(self) -> None:
         """The end is reported by the process, not by its writer."""
@@ -291,7 +298,7 @@ def _follow(children: list[_Child], on_result: Callable[[UnitResult], None]) -> 
 
 def _first_error(text: str, child: _Child, children: list[_Child]) -> str:
     """The cause among several reports: a child that died takes the others down with errors of their own."""
-    for other in children:
+    for other in children if text.startswith(_PANIC) else ():
         if other is not child and not other.ended:
             other.process.join(0.2)
             if (other.process.exitcode or 0) < 0:

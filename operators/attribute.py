@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from gossip.operators.remember import covered_record, missing_in, placed_record, walk_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
 from gossip.schemas.finding import Finding
+from gossip.schemas.ledger import UnitRecord
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import (
     BlobPlace,
@@ -36,13 +39,26 @@ FINDINGS_PER_RESULT = 256
 Incoming = HistoryUnit | PlanReport | UnitResult
 
 
+class Sighted(NamedTuple):
+    """What waits of one unit."""
+
+    sightings: list[Sighting]
+    record: UnitRecord | None
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """Every sighting of a target, and how many walk results will follow."""
 
-    target: int
-    sightings: tuple[Sighting, ...]
-    histories: int
+    plan: PlanReport
+    units: tuple[Sighted, ...]
+    complete: bool
+    """Whether all of the target's content was scanned."""
+
+    @property
+    def target(self) -> int:
+        """Its index."""
+        return self.plan.target
 
 
 @operator
@@ -78,8 +94,9 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
     def __init__(self) -> None:
         self._plan: PlanReport | None = None
         self._histories: list[HistoryUnit] = []
-        self._sightings: list[Sighting] = []
+        self._sighted: list[Sighted] = []
         self._units = 0
+        self._lost = False
 
     def on_batch(self, values: list[Incoming]) -> tuple[Iterable[WalkUnit | Gathered], bool]:
         """Counts what arrives; emits and retires when all is here."""
@@ -88,15 +105,19 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
                 self._histories.append(value)
             elif isinstance(value, PlanReport):
                 self._plan = value
+                self._lost = self._lost or missing_in(value.losses) is None
             else:
                 self._units += value.units
-                self._sightings.extend(value.sightings)
+                failed = value.record is None or value.record.outcome == "failed_retryable"
+                self._lost = self._lost or (bool(value.losses) and failed)
+                if value.sightings:
+                    self._sighted.append(Sighted(value.sightings, value.record))
         plan = self._plan
         if plan is None or self._units < plan.units or len(self._histories) < plan.histories:
             return (), StatefulBatchLogic.RETAIN
-        wanted = frozenset(bytes.fromhex(sighting.object_id) for sighting in self._sightings)
+        wanted = frozenset(bytes.fromhex(sighting.object_id) for unit in self._sighted for sighting in unit.sightings)
         walks = [WalkUnit(history, wanted) for history in self._histories]
-        gathered = Gathered(plan.target, tuple(self._sightings), len(walks))
+        gathered = Gathered(plan, tuple(self._sighted), not self._lost)
         return [gathered, *walks], StatefulBatchLogic.DISCARD
 
     def on_eof(self) -> tuple[Iterable[WalkUnit | Gathered], bool]:
@@ -123,10 +144,12 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
                 self._gathered = value
             else:
                 self._walks.append(value)
-        if self._gathered is None or len(self._walks) < self._gathered.histories:
+        if self._gathered is None or len(self._walks) < self._gathered.plan.histories:
             return (), StatefulBatchLogic.RETAIN
-        result = resolve(self._worker.tools, self._gathered, self._walks)
-        return sliced(result), StatefulBatchLogic.DISCARD
+        tools, gathered = self._worker.tools, self._gathered
+        if self._worker.memory is None:
+            return sliced(resolve(tools, gathered, self._walks)), StatefulBatchLogic.DISCARD
+        return resolve_units(tools, gathered, self._walks), StatefulBatchLogic.DISCARD
 
     def snapshot(self) -> None:
         """Nothing to resume from."""
@@ -134,25 +157,65 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
 
 def resolve(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> UnitResult:
     """Findings at the first place that no rule or allowlist rejects. Sightings without any place were unreachable."""
-    result = UnitResult(gathered.target)
     before = tools.detector.suppressed.copy()
+    places = _places(walks)
+    found = [_placed(tools, gathered.target, sighting, places) for u in gathered.units for sighting in u.sightings]
+    result = _of_walks(tools, gathered.target, walks)
+    result.findings[:0] = [finding for finding in found if finding is not None]
+    result.suppressed = tools.detector.suppressed - before
+    return result
+
+
+def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> list[UnitResult]:
+    """The same for a remembered scan: a result for every unit, one for the history, and one that says that the target
+    is complete, if it is.
+    """
+    before = tools.detector.suppressed.copy()
+    places = _places(walks)
+    results = []
+    for unit in gathered.units:
+        found = [_placed(tools, gathered.target, sighting, places) for sighting in unit.sightings]
+        result = UnitResult(gathered.target, [finding for finding in found if finding is not None])
+        if unit.record is not None:
+            result.findings[:0] = unit.record.findings
+            result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=None not in found)
+        results.append(result)
+    plan = gathered.plan
+    history = _of_walks(tools, gathered.target, walks)
+    history.suppressed = tools.detector.suppressed - before
+    results.append(history)
+    missing = missing_in([*plan.losses, *history.losses])
+    if plan.histories:
+        history.record = walk_record(tools, plan, history, missing)
+    if gathered.complete and missing is not None and (plan.reached or missing):
+        after = plan.units + bool(plan.histories)
+        results.append(UnitResult(gathered.target, record=covered_record(tools, plan, missing), after=after))
+    return results
+
+
+def _places(walks: list[WalkResult]) -> dict[str, list[BlobPlace]]:
     places: dict[str, list[BlobPlace]] = {}
     for walk in walks:
         for place in walk.places:
             places.setdefault(place.blob.hex(), []).append(place)
     for found in places.values():
         found.sort(key=lambda place: place.order)
-    name, item = tools.name(gathered.target), tools.item(gathered.target)
-    for sighting in gathered.sightings:
-        for place in places.get(sighting.object_id, ()):
-            finding = tools.maker.finding(sighting, place.place, name, item)
-            if finding is not None:
-                result.findings.append(finding)
-                break
-    result.findings.extend(_by_path(tools, gathered.target, walks))
+    return places
+
+
+def _placed(tools: Tools, target: int, sighting: Sighting, places: dict[str, list[BlobPlace]]) -> Finding | None:
+    for place in places.get(sighting.object_id, ()):
+        finding = tools.maker.finding(sighting, place.place, tools.name(target), tools.item(target))
+        if finding is not None:
+            return finding
+    return None
+
+
+def _of_walks(tools: Tools, target: int, walks: list[WalkResult]) -> UnitResult:
+    """What rules without a regex say of paths, and what the walks missed."""
+    result = UnitResult(target, _by_path(tools, target, walks))
     # A missing object is met by every walk whose commits change it.
     result.losses = sorted({(x.kind, x.where): x for w in walks for x in w.losses}.values(), key=lambda x: x.where)
-    result.suppressed = tools.detector.suppressed - before
     return result
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from gossip.operators.remember import remembered_plan
 from gossip.operators.spread import Stopwatch
 from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
@@ -69,7 +70,7 @@ def planned(worker: Worker, target: int) -> Iterator[Planned]:
     """The units of one target and its PlanReport. A source that fails half-way ends with a loss, never an exception."""
     units = histories = size = 0
     try:
-        for item in worker.tools.source(target).plan():
+        for item in _plan(worker, target):
             if isinstance(item, ScanUnit):
                 units, size = units + 1, size + item.bytes
             elif isinstance(item, HistoryUnit):
@@ -78,6 +79,12 @@ def planned(worker: Worker, target: int) -> Iterator[Planned]:
     except (GossipError, OSError) as err:
         loss = Loss("unreadable", worker.tools.name(target), _reason(err))
         yield PlanReport(target, units, histories, size, (loss,))
+
+
+def _plan(worker: Worker, target: int) -> Iterator[Planned]:
+    if worker.memory is not None:
+        return remembered_plan(worker, worker.memory, target)
+    return worker.tools.source(target).plan()
 
 
 def _reason(err: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bytewax.dataflow import Stream, operator
 
@@ -12,6 +13,7 @@ from gossip.engine.decode.content import Left, Text, contents
 from gossip.engine.decode.documents import EXTRACTORS
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
+from gossip.operators.remember import unit_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
@@ -26,7 +28,21 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 
     The units are spread over all workers first.
     """
-    return spread_map("units", up, lambda unit: scan_unit(worker.tools, unit), worker.balance, lambda unit: unit.bytes)
+    return spread_map("units", up, lambda unit: _scanned(worker, unit), worker.balance, lambda unit: unit.bytes)
+
+
+def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
+    """The result of a unit; in a remembered scan, with its record, and perhaps from an earlier run."""
+    memory, started = worker.memory, datetime.now(UTC)
+    if memory is None:
+        return scan_unit(worker.tools, unit)
+    result = None if worker.config.show_secrets else memory.find(unit.id, unit.target)
+    if result is None:
+        result = scan_unit(worker.tools, unit)
+        if result.sightings:
+            memory.keep(unit.id, result)
+    result.record = unit_record(worker.tools, unit, result, started)
+    return result
 
 
 def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:

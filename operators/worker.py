@@ -13,7 +13,7 @@ from gossip.engine.findings import FindingMaker, item_of
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.finding import Finding
-from gossip.schemas.protocols import HistorySource, Source, SourceFactory
+from gossip.schemas.protocols import HistorySource, Memory, Source, SourceFactory
 from gossip.schemas.units import Place
 
 
@@ -23,8 +23,16 @@ class Worker:
     A detector owns a scratch space and sources own caches, so each thread gets its own set.
     """
 
-    def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
+    def __init__(
+        self,
+        config: ScanConfig,
+        sources: SourceFactory,
+        detector: Callable[[], Detector],
+        memory: Memory | None = None,
+    ) -> None:
         self.config = config
+        self.memory = memory
+        """What earlier runs did; None for a scan that remembers nothing."""
         self.balance: Balance | None = None
         """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
         self.walk_balance: Balance | None = None

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from gossip.schemas.errors import MisuseError
+
 if TYPE_CHECKING:
     from gossip.schemas.units import Target
+
+_KEY_BYTES = 32
 
 DecodeMode = Literal["off", "anchors", "thorough"]
 """Encoded text is left alone, decoded where a rule's literal shows in it, or decoded wherever it could be some."""
@@ -35,3 +39,13 @@ class ScanConfig:
     """Look into archives and documents."""
     scan_binary: bool = False
     """Scan content of no known format too."""
+
+
+def parsed_key(raw: bytes, where: str) -> bytes:
+    """A tenant key as files and the environment hold it: 64 hex digits, or 32 bytes. Raises MisuseError."""
+    text = raw.strip()
+    if len(text) == 2 * _KEY_BYTES and not text.strip(b"0123456789abcdefABCDEF"):
+        return bytes.fromhex(text.decode())
+    if len(raw) != _KEY_BYTES:
+        raise MisuseError(f"{where}: holds {len(raw)} bytes; give {_KEY_BYTES} bytes or {2 * _KEY_BYTES} hex digits")
+    return raw

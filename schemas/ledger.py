@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Literal
+from urllib.parse import quote, unquote
 
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.finding import Finding
@@ -22,11 +24,19 @@ DETAIL_CHARS_MAX = 1000
 LOSS_NAMES_MAX = 10
 """Losses named in a ledger row; the counters stay exact."""
 
-_CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
+ATTEMPTS_MAX = 3
+"""A unit that could not be scanned in full so often is parked: not tried again until somebody says so."""
+
+KIND_COVERED = "covered"
+"""Kind of the unit that says which tips were scanned completely; its version lists them."""
+KIND_WALK = "walk"
+"""Kind of the unit of a history: what it reports because of paths alone, and what is missing in it."""
+
+CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
 
 
 class Status(IntEnum):
-    """What became of a unit. Join is the maximum."""
+    """What became of a unit. Join is the maximum; numbers are stored, so they never change their meaning."""
 
     FAILED_RETRYABLE = 1
     FAILED_PERMANENT = 2
@@ -40,6 +50,11 @@ class Status(IntEnum):
         return self.name.lower()
 
     @property
+    def scanned(self) -> bool:
+        """Whether the content was seen by the rules."""
+        return self >= Status.SCANNED_CLEAN
+
+    @property
     def done(self) -> bool:
         """Whether a unit of this status is not to be scanned again under the same policy."""
         return self is not Status.FAILED_RETRYABLE
@@ -50,6 +65,22 @@ DONE_LABELS = tuple(status.label for status in Status if status.done)
 
 Outcome = Literal["scanned", "skipped", "failed_permanent", "failed_retryable"]
 """What the scan says. Whether `scanned` means clean is for the lane to say: it knows what earlier attempts found."""
+
+
+def coverage_text(tips: Iterable[str], missing: Iterable[tuple[str, str]]) -> str:
+    """The version of a `covered` unit: ids of tips in hex, and of each missing object its id and where it belongs.
+
+    >>> coverage_text(["aa", "bb"], [("cc", "a b.txt")])
+    'aa bb !cc:a%20b.txt'
+    """
+    return " ".join((*sorted(tips), *(f"!{name}:{quote(where, errors='replace')}" for name, where in sorted(missing))))
+
+
+def read_coverage(version: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The tips and the missing objects in the version of a `covered` unit."""
+    parts = version.split()
+    missing = (part[1:].partition(":") for part in parts if part.startswith("!"))
+    return [part for part in parts if not part.startswith("!")], tuple((n, unquote(where)) for n, _, where in missing)
 
 
 def status_of(outcome: Outcome, findings: int) -> Status:
@@ -123,7 +154,7 @@ class UnitRecord:
             raise MisuseError(f"unit {self.unit_id}: outcome {self.outcome} needs a code that says why")
         if self.outcome == "skipped" and self.findings:
             raise MisuseError(f"unit {self.unit_id}: it was skipped, yet it has {len(self.findings)} findings")
-        if self.code and not _CODE.fullmatch(self.code):
+        if self.code and not CODE.fullmatch(self.code):
             raise MisuseError(
                 f"unit {self.unit_id}: its code has {len(self.code)} characters, or one outside [A-Za-z0-9 _-.:/]; "
                 f"give 1 to {CODE_CHARS_MAX}"

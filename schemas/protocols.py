@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from gossip.schemas.finding import Finding
+from gossip.schemas.ledger import UnitRecord
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import (
     HistoryUnit,
@@ -82,6 +83,9 @@ class ResultWriter(Protocol):
     def write(self, result: UnitResult) -> None:
         """Take one result."""
 
+    def failed(self, err: BaseException) -> None:
+        """What is to be written failed before it came here; the caller raises the error."""
+
     def close(self) -> None:
         """No more results will come."""
 
@@ -101,6 +105,76 @@ class Reporter(Protocol):
 
     def abort(self) -> None:
         """Give the output up: a file that is not streamed stays as it was before the run. Never raises."""
+
+
+class RememberedSource(Source, Protocol):
+    """A source that can tell what it has given before."""
+
+    @property
+    def reach(self) -> str:
+        """Digest of what decides which documents have a place, as `PlanReport.reach`."""
+
+    def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """As `plan`, less what the covered tips lead to. `covered` are ids that reports gave as `reached`."""
+
+    def holds(self, object_id: str) -> bool:
+        """Whether an object that was missing is there now."""
+
+    def content_key(self, unit: ScanUnit) -> bytes:
+        """Bytes that are the same in every run exactly while the unit's content is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A unit that an earlier run could not scan in full."""
+
+    attempts: int
+    """Since the unit was last unparked."""
+    permanent: bool
+    losses: tuple[str, ...]
+    """As the ledger names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier runs left in the ledger about a target, under one policy."""
+
+    done: frozenset[str] = frozenset()
+    """Ids of units that need no scan, those that failed for good included."""
+    failed: Mapping[str, Failure] = field(default_factory=dict)
+    covered: frozenset[str] = frozenset()
+    """Ids in hex of tips that were scanned completely, but for the missing objects."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """Objects that were not there then: id in hex, and where it belongs."""
+
+
+class Lane(Protocol):
+    """Commits what a remembered scan did, exactly once. Errors of ours end the run."""
+
+    def add(self, record: UnitRecord) -> list[Finding] | None:
+        """Take a unit: its findings that no other unit of its target has. None where the unit is done already."""
+
+    def commit(self) -> None:
+        """Make everything that was added durable."""
+
+
+class Memory(Protocol):
+    """Where a remembered scan looks up and keeps what was done. Any process may have its own."""
+
+    lanes: int
+    """Fixed for the life of a state."""
+
+    def known(self, target_id: str, lane: int) -> Known:
+        """What is known of a target. Raises errors of ours."""
+
+    def keep(self, unit_id: str, result: UnitResult) -> None:
+        """Keep what was matched in a unit until its history was walked: a cache, which may forget. Never raises."""
+
+    def find(self, unit_id: str, target: int) -> UnitResult | None:
+        """What `keep` was given in an earlier run."""
+
+    def lane(self, number: int) -> Lane:
+        """A lane to commit by; one process at a time may hold it."""
 
 
 SourceFactory = Callable[[Target], Source]

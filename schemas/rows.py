@@ -79,6 +79,11 @@ def occurrence_columns(units: Iterable[Accepted], stamp: Stamp) -> Columns:
     return columns
 
 
+def without_credentials(text: str) -> str:
+    """A URL, or a text with URLs, without user names and passwords."""
+    return _CREDENTIALS.sub("", text)
+
+
 def _part_text(part: Part) -> str:
     return f"{part.rule_id}@{part.line}:{part.column}={part.secret_hash}"
 
@@ -91,7 +96,7 @@ def ledger_columns(units: Sequence[Accepted], stamp: Stamp) -> Columns:
         columns[name] = [getattr(record, name) for record in records]
     columns["status"] = [unit.status.label for unit in units]
     columns["code"] = [record.code or None for record in records]
-    columns["detail"] = [_CREDENTIALS.sub("", record.detail[:DETAIL_CHARS_MAX]) or None for record in records]
+    columns["detail"] = [without_credentials(record.detail[:DETAIL_CHARS_MAX]) or None for record in records]
     columns["attempts"] = [unit.attempts for unit in units]
     columns["findings"] = [unit.total for unit in units]
     columns["rules_digest"] = [stamp.context.rules_digest] * len(records)
@@ -115,7 +120,7 @@ def run_columns(run: RunRecord, summary: Summary) -> Columns:
         "rules_digest": run.rules_digest,
         "rules": summary.rules,
         "rule_fingerprints": sorted(f"{rule}={fingerprint}" for rule, fingerprint in run.rule_fingerprints),
-        "targets": [_CREDENTIALS.sub("", target) for target in summary.targets],
+        "targets": [without_credentials(target) for target in summary.targets],
         "units": summary.units,
         "documents": summary.documents,
         "bytes": summary.bytes,
@@ -162,7 +167,7 @@ def loss_names(losses: Iterable[Loss]) -> list[str]:
     for loss in losses:
         if len(named) == LOSS_NAMES_MAX:
             break
-        named.append(_CREDENTIALS.sub("", ": ".join(part for part in (loss.kind, loss.where, loss.detail) if part)))
+        named.append(without_credentials(": ".join(part for part in (loss.kind, loss.where, loss.detail) if part)))
     return named
 
 
@@ -177,7 +182,7 @@ def _lane_columns(owners: Sequence[UnitRecord], stamp: Stamp) -> Columns:
         "run_id": [context.run_id] * count,
         "policy_hash": [context.policy_hash] * count,
         "unit_id": [owner.unit_id for owner in owners],
-        "target": [_CREDENTIALS.sub("", owner.target) for owner in owners],
+        "target": [without_credentials(owner.target) for owner in owners],
         "target_id": [owner.target_id for owner in owners],
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gossip.schemas.finding import Finding, Part, Validation
+    from gossip.schemas.ledger import UnitRecord
     from gossip.schemas.summary import Loss
 
 
@@ -44,6 +45,8 @@ class ScanUnit:
     payload: object
     bytes: int = 0
     """Estimated content bytes, for progress."""
+    id: str = ""
+    """Names the same content in every run; empty where nothing is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class PlanReport:
     bytes: int
     losses: tuple[Loss, ...] = ()
     skipped: tuple[tuple[str, int], ...] = ()
+    reached: tuple[str, ...] = ()
+    """Ids in hex of the tips that a complete scan of this plan covers, and that none covered before."""
+    known: tuple[Loss, ...] = ()
+    """Losses that the ledger keeps: they are reported, and the target may be complete but for them."""
+    reach: str = ""
+    """Digest of everything that decides which documents have a place. Empty where every document has one."""
 
 
 class Place(NamedTuple):
@@ -144,3 +153,7 @@ class UnitResult:
     skipped: Counter[str] = field(default_factory=Counter)
     losses: list[Loss] = field(default_factory=list)
     suppressed: Counter[str] = field(default_factory=Counter)
+    record: UnitRecord | None = None
+    """What a remembered scan commits of it. Its findings are those of this result."""
+    after: int = 0
+    """The record says that the whole target was scanned: it holds once this many others of it were committed."""

@@ -23,6 +23,18 @@ CHUNK_BYTES = 1 << 20
 """Content is read in pieces of this size; a smaller file is one piece."""
 
 
+def weak_version(full: bytes, path: bytes) -> bytes:
+    """Path, size and times of a file: what says, without a read, that it is the one that was there before.
+
+    The time of change is in it because tools can set the time of modification back.
+    """
+    try:
+        found = os.lstat(full)
+    except OSError:
+        return path + b"\0-"
+    return b"%s\0%d,%d,%d" % (path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
 def open_file(full: bytes, path: bytes, *, follow: bool = False) -> Iterator[Opened]:
     """The document of a file, under the name `path`; or what policy or the system says about it.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from gossip.connectors.files.ignore import IgnoreRules
-from gossip.connectors.files.reading import open_file
+from gossip.connectors.files.reading import open_file, weak_version
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import Loss
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 UNIT_BYTES = 4 * 1024 * 1024
 UNIT_FILES_MAX = 512
+UNIT_FILES_MEAN = 256
 GIT_FOLDER = b".git"
 GIT_OBJECTS = frozenset({b"objects", b"lfs", b"modules"})
 """Compressed or huge: the repository itself is the target that scans them."""
@@ -45,10 +47,13 @@ class FileSource:
 
     def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """Files in path order, batched."""
+        return self._plan(remembered=False)
+
+    def _plan(self, *, remembered: bool) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         skipped: Counter[str] = Counter()
         losses: list[Loss] = []
         units = total = 0
-        for payload, size in batched(self._files(skipped, losses)):
+        for payload, size in batched(self._files(skipped, losses), remembered=remembered):
             yield ScanUnit(self._index, "files", payload, size)
             units += 1
             total += size
@@ -94,6 +99,24 @@ class FileSource:
             losses.append(Loss("unreadable", display_path(prefix) or ".", err.strerror or str(err)))
             return []
 
+    reach = ""
+    """Every file has its place."""
+
+    def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """As `plan`: whether a file has changed is for its unit's key to say."""
+        return self._plan(remembered=True)
+
+    def holds(self, object_id: str) -> bool:
+        """Files are never missing: those that are listed were there."""
+        return False
+
+    def content_key(self, unit: ScanUnit) -> bytes:
+        """Names, sizes and times of the files: weak versions, for which nothing is read."""
+        assert isinstance(unit.payload, tuple)
+        return b"\0\0".join(
+            weak_version(os.path.join(self._root, path) if path else self._root, path) for path in unit.payload
+        )
+
     def open(self, unit: ScanUnit) -> Iterator[Opened]:
         """The files of a unit."""
         assert isinstance(unit.payload, tuple)
@@ -111,14 +134,19 @@ def _size(path: bytes) -> int:
         return 0  # opening it will say what is wrong
 
 
-def batched(files: Iterator[tuple[bytes, int]]) -> Iterator[tuple[tuple[bytes, ...], int]]:
-    """(paths, bytes) of units of about UNIT_BYTES."""
+def batched(files: Iterator[tuple[bytes, int]], *, remembered: bool = False) -> Iterator[tuple[tuple[bytes, ...], int]]:
+    """(paths, bytes) of units of about UNIT_BYTES.
+
+    `remembered`: some names end a unit whatever it holds, so that a new file changes the units near it and not all that
+    follow.
+    """
     batch: list[bytes] = []
     total = 0
     for path, size in files:
         batch.append(path)
         total += size
-        if total >= UNIT_BYTES or len(batch) >= UNIT_FILES_MAX:
+        last = remembered and crc32(path) % UNIT_FILES_MEAN == 0
+        if last or total >= UNIT_BYTES or len(batch) >= UNIT_FILES_MAX:
             yield tuple(batch), total
             batch, total = [], 0
     if batch:

@@ -47,6 +47,11 @@ class Graph:
     blobs: list[bytes] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not (self.commits or self.trees or self.blobs)
+
     def outside(self) -> set[bytes]:
         """Parents of commits of the graph that are not in it."""
         return {parent for commit in self.commits.values() for parent in commit.parents if parent not in self.commits}
@@ -113,6 +118,12 @@ def _ancestors(store: ObjectStore, tips: Iterable[bytes], shallow: frozenset[byt
         if commit is not None and name not in shallow:
             stack.extend(commit.parents)
     return seen
+
+
+def commits_at(store: ObjectStore, tips: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The commits that tips name, by way of tags too; those that are not here any more are left out."""
+    scratch = Graph()
+    return tuple(commit for tip in tips for commit, _ in _peeled(store, tip, "", scratch))
 
 
 def _peeled(store: ObjectStore, name: bytes, where: str, graph: Graph) -> list[tuple[bytes, str]]:

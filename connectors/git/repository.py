@@ -72,7 +72,12 @@ class Repository:
     @property
     def workdir(self) -> bytes | None:
         """The checkout's root, None for a bare repository."""
-        return None if self.git.is_bare else os.fsencode(self.git.workdir)
+        return None if self.git.is_bare or self._bare_by_name() else os.fsencode(self.git.workdir)
+
+    def _bare_by_name(self) -> bool:
+        """Whether nothing says what the repository is, and it is no `.git`: libgit2 would take the folder around it."""
+        said = self._setting("core.bare") is not None or self._setting("core.worktree") is not None
+        return not said and self.common == Path(self.git.path) and self.common.name != ".git"
 
     def _setting(self, key: str) -> str | None:
         try:

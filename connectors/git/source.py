@@ -13,16 +13,19 @@ falls.
 
 from __future__ import annotations
 
-import io
 import os
+from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from gossip.connectors.files.reading import open_file
+from blake3 import blake3
+
+from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
-from gossip.connectors.git.history import Graph, author_of, parse_commit, read_graph
+from gossip.connectors.git.documents import blob_document
+from gossip.connectors.git.history import Graph, author_of, commits_at, parse_commit, read_graph
 from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
 from gossip.connectors.git.packs.reader import UnitReader
@@ -32,7 +35,7 @@ from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
-from gossip.schemas.protocols import Document, Opened
+from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
@@ -65,6 +68,7 @@ class GitSource:
         since = target.option("since")
         self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""
         self._losses: list[Loss] = []
+        self._remembered = False
         self._units = self._histories = self._bytes = 0
 
     @cached_property
@@ -82,7 +86,7 @@ class GitSource:
             content = self._plan_content()
             # The commit graph takes a while: it is read when every worker has something to do, not at the end.
             yield from islice(content, UNITS_BEFORE_HISTORY)
-            yield from self._plan_history()
+            yield from self._plan_history(self._graph())
             yield from content
         elif self._mode == "since":
             yield from self._plan_blobs(self._since())
@@ -90,8 +94,73 @@ class GitSource:
             yield from self._plan_blobs(self._staged())
         else:
             yield from self._plan_files(self._tracked())
+        yield self._report()
+
+    def _report(self) -> PlanReport:
         losses = (*self._store.losses, *self._losses)
-        yield PlanReport(self._target.index, self._units, self._histories, self._bytes, losses)
+        return PlanReport(self._target.index, self._units, self._histories, self._bytes, losses)
+
+    @cached_property
+    def reach(self) -> str:
+        """Digest of what decides which blobs have a place: tips, shallow commits, files of the index."""
+        if self._mode != "history":
+            return ""
+        tips = sorted({name for name, _ in self._repository.tips()})
+        parts = (tips, sorted(self._repository.shallow()), sorted(b"\0".join(x) for x in self._checkout.replaced))
+        return blake3(b"\0\0\0".join(b"\0\0".join(part) for part in parts)).hexdigest()
+
+    def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """As `plan`, less what covered tips lead to. Nothing is said to be reached while commits are shallow: their
+        parents may come later.
+        """
+        self._remembered = True
+        if self._mode != "history":
+            yield from self.plan()
+            return
+        tips = {name.hex() for name, _ in self._repository.tips()}
+        reached = () if self._repository.shallow() else tuple(sorted(tips - covered))
+        plan = self._plan_rest(covered) if covered else self.plan()
+        for item in plan:
+            yield replace(item, reached=reached, reach=self.reach) if isinstance(item, PlanReport) else item
+
+    def _plan_rest(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
+        """Blobs that commits beyond the covered tips introduce, at whatever path: one may have come back where a rule
+        wants it. What the checkout holds is planned every time.
+        """
+        graph = self._graph(covered=frozenset(map(bytes.fromhex, covered)))
+        if not graph.empty or self._checkout.replaced:
+            trees = TreeReader(self._store)
+            seen: set[bytes] = set()
+            wanted = chain(
+                (blob for c in self._planned(graph) for _, blob in introduced(trees, c.tree, c.parents, seen)),
+                graph.blobs,
+                (blob for _, blob in self._checkout.replaced),
+            )
+            # The walk meets what is missing again, and counts it.
+            yield from self._plan_objects(name for name in dict.fromkeys(wanted) if self._store.has(name))
+            yield from self._plan_history(graph)
+        yield from self._plan_files(self._checkout.paths)
+        yield self._report()
+
+    def holds(self, object_id: str) -> bool:
+        """Whether an object that was missing is there now."""
+        return self._store.has(bytes.fromhex(object_id))
+
+    def content_key(self, unit: ScanUnit) -> bytes:
+        """Ids of the blobs; of files of the checkout, names, sizes and times."""
+        if unit.kind == "pack":
+            assert isinstance(unit.payload, PackUnit)
+            names = self._pack_of(unit.payload).index
+            wanted = zip(unit.payload.entries, unit.payload.wanted, strict=True)
+            return b"".join(sorted(names.name(entry) for entry, yes in wanted if yes))
+        if unit.kind == "objects":
+            assert isinstance(unit.payload, bytes)
+            return unit.payload
+        assert isinstance(unit.payload, tuple)
+        if unit.kind == "blobs":
+            return b"\0\0".join(b"\0".join(blob) for blob in unit.payload)
+        root = self._repository.workdir or b""
+        return b"\0\0".join(weak_version(os.path.join(root, path), path) for path in unit.payload)
 
     def _plan_content(self) -> Iterator[ScanUnit]:
         yield from self._plan_packs()
@@ -180,7 +249,7 @@ class GitSource:
                     if not isinstance(err, FileNotFoundError):
                         self._losses.append(Loss("unreadable", display_path(path), err.strerror or str(err)))
 
-        for payload, size in batched(sized()):
+        for payload, size in batched(sized(), remembered=self._remembered):
             yield self._unit("files", payload, size)
 
     def _plan_blobs(self, blobs: Iterator[BlobAt]) -> Iterator[ScanUnit]:
@@ -193,8 +262,12 @@ class GitSource:
         if batch:
             yield self._unit("blobs", tuple(batch), OBJECT_BYTES_GUESS * len(batch))
 
-    def _graph(self, hidden: tuple[bytes, ...] = ()) -> Graph:
-        graph = read_graph(self._store, self._repository.tips(), self._repository.shallow(), hidden)
+    def _graph(self, hidden: tuple[bytes, ...] = (), covered: frozenset[bytes] = frozenset()) -> Graph:
+        """What refs lead to, less what hidden commits and covered tips do."""
+        tips = [(name, where) for name, where in self._repository.tips() if name not in covered]
+        if tips:
+            hidden += commits_at(self._store, covered)
+        graph = read_graph(self._store, tips, self._repository.shallow(), hidden if tips else ())
         self._losses.extend(self._repository.refs.losses)
         self._losses.extend(graph.losses)
         return graph
@@ -221,8 +294,7 @@ class GitSource:
                 known[name] = None
         return known[name]
 
-    def _plan_history(self) -> Iterator[HistoryUnit]:
-        graph = self._graph()
+    def _plan_history(self, graph: Graph) -> Iterator[HistoryUnit]:
         batch: list[PlannedCommit] = []
         first = 0
         for commit in self._planned(graph):
@@ -275,8 +347,11 @@ class GitSource:
             for path in unit.payload:
                 yield from open_file(os.path.join(root, path), path)
 
+    def _pack_of(self, unit: PackUnit) -> PackFile:
+        return next(file for file in self._store.packs if file.path == Path(unit.pack))
+
     def _open_pack(self, unit: PackUnit) -> Iterator[Opened]:
-        file = next(file for file in self._store.packs if file.path == Path(unit.pack))
+        file = self._pack_of(unit)
         for rebuilt in UnitReader(file.pack, unit).objects():
             name = file.index.name(unit.entries[rebuilt.node])
             if rebuilt.error:
@@ -317,22 +392,3 @@ class GitSource:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
         return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
-
-
-def blob_document(
-    name: bytes,
-    first: bytes,
-    more: Iterator[bytes] | None = None,
-    *,
-    place: Callable[[], Place] | None = None,
-    path: bytes | None = None,
-) -> Document:
-    """The document of a blob."""
-    text = name.hex()
-    chunks = [first] if more is None else _chained(first, more)
-    return Document(text, chunks, lambda: name, place, path, text, None if more else lambda: io.BytesIO(first))
-
-
-def _chained(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from more

@@ -17,10 +17,10 @@ CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "unit-open",
-        "an occurrence's unit is in the ledger, but not done (run the scan again)",
+        "an occurrence's unit is in the ledger, but not done, though nothing in it was lost (run the scan again)",
         (
             f"SELECT unit_id || '/' || coalesce(occurrence_id, rule_fingerprint, '') AS id FROM occurrence_rows "
-            f"SEMI JOIN (SELECT * FROM ledger WHERE status = 'failed_retryable') USING ({_UNIT})"
+            f"SEMI JOIN (SELECT * FROM ledger WHERE status = 'failed_retryable' AND losses = 0) USING ({_UNIT})"
         ),
     ),
     (
@@ -104,7 +104,8 @@ CHECKS: tuple[tuple[str, str, str], ...] = (
         "a preview shows more than four characters and a length, or a hash is no hash",
         (
             r"SELECT occurrence_id AS id FROM occurrence_rows WHERE kind = 'found' AND NOT ("
-            r"regexp_full_match(preview, '.{0,4}\.\.\.\([0-9]+\)') AND regexp_full_match(secret_hash, '[0-9a-f]{64}'))"
+            r"regexp_full_match(preview, '(.{0,4}\.\.\.\([0-9]+\))?') "
+            r"AND regexp_full_match(secret_hash, '[0-9a-f]{64}'))"
         ),
     ),
 )

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gossip.schemas.errors import GossipError, MisuseError, PermanentError, RetryableError
+from gossip.schemas.rows import without_credentials
 
 LAKE_FOLDER = "lake"
 """Name of the lake inside a state folder."""
@@ -28,7 +29,6 @@ _PASSING = re.compile(
     r"time(?:d )?out|connect|no space left|quota|too many|slow ?down|generic \w+ error|error sending|resource busy",
     re.IGNORECASE,
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class NewerFormatError(MisuseError):
@@ -107,11 +107,6 @@ def find_location(place: str, options: Mapping[str, str] | None = None) -> Locat
         return found
     inside = os.path.join(found.local, LAKE_FOLDER)
     return location(inside, options) if os.path.isdir(inside) else found
-
-
-def without_credentials(text: str) -> str:
-    """A URL, or a text with URLs, without user names and passwords."""
-    return _CREDENTIALS.sub("", text)
 
 
 def reason(err: BaseException) -> str:

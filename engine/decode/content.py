@@ -10,16 +10,14 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from gossip.engine.decode.archives import ArchiveLimits, ChunkStream, Member, archive_kind, expand
 from gossip.engine.decode.documents import Part, extract, extractor_for
 from gossip.engine.decode.documents.limits import INPUT_BYTES_MAX
 from gossip.engine.decode.policy import is_binary
 from gossip.engine.decode.transforms.utf import WideText, utf_encoding
 from gossip.engine.limits import BINARY_SNIFF_BYTES
-
-if TYPE_CHECKING:
-    from gossip.engine.decode.archives import ArchiveLimits
 
 Span = tuple[int, int]
 
@@ -32,8 +30,6 @@ class Policy:
     """Archives and structured documents too."""
     binary: bool = False
     """Content of no known format too."""
-    limits: ArchiveLimits | None = None
-    """None: the defaults."""
 
 
 class Text(NamedTuple):
@@ -45,8 +41,6 @@ class Text(NamedTuple):
     """How it was read: `utf-16le`, or the kind of a structured document."""
     origin: Callable[[int, int], Span] | None = None
     """Half-open span of the text -> of the stored bytes; None where they are the same. Asked after `chunks`."""
-    extracted: bool = False
-    """Its bytes were scanned before, as they are stored: what both say is said once."""
 
 
 class Gap(NamedTuple):
@@ -79,27 +73,18 @@ def contents(
     Each item must be used up before the next one is asked for.
     """
     head, whole = _peek(chunks)
-    kind = _archive_kind(name, head) if policy.archives else None
+    kind = archive_kind(name, head) if policy.archives else None
     if kind is None:
         yield from _leaf(name, head, whole, (), policy)
         return
-    from gossip.engine.decode.archives import ArchiveLimits, ChunkStream, Member, expand
-
-    limits = policy.limits or ArchiveLimits()
     stream: BinaryIO = ChunkStream(whole) if seekable is None else seekable()  # type: ignore[assignment]
     with stream:
-        for item in expand(kind, name, stream, limits, clock):
+        for item in expand(kind, name, stream, ArchiveLimits(), clock):
             if isinstance(item, Member):
                 first, rest = _peek(item.chunks)
                 yield from _leaf(item.path[-1] if item.path else name, first, rest, item.path, policy)
             else:
                 yield Gap(f"archive-{item.reason}", item.path, item.detail)
-
-
-def _archive_kind(name: str, head: bytes) -> str | None:
-    from gossip.engine.decode.archives import archive_kind
-
-    return archive_kind(name, head)
 
 
 def _peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -151,7 +136,7 @@ def _document(
     for part in extracted.parts:
         if readable and part.text == data[part.start : part.end]:
             continue  # word for word what was scanned
-        yield Text((part.text,), container, (extracted.kind,), _fixed(part), extracted=True)
+        yield Text((part.text,), container, (extracted.kind,), _fixed(part))
     if extracted.problem:
         yield Gap("document-damaged", container, extracted.problem)
     if extracted.truncated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gossip.engine.detect.confidence import Evidence, confidence, least_confidence
@@ -121,15 +122,15 @@ class Judge:
                 self._suppressed["scorer"] += 1
                 return None
             return Judged(*span, pending, scored, validation, facts)
-        score = confidence(
-            rule,
-            Evidence(
+        evidence = Evidence(valid=validation == "valid")
+        if rule.confidence is None:  # else the rest is not asked for
+            evidence = replace(
+                evidence,
                 entropy=entropy_verdict(secret, rule.entropy, rule.entropy_gate) is True,
                 keyword=keyword_evidence(data, *full, self._keywords[number]),
-                assignment=assignment_shape(window(data, *full)) if rule.confidence is None else False,
-                valid=validation == "valid",
-            ),
-        )
+                assignment=assignment_shape(window(data, *full)),
+            )
+        score = confidence(rule, evidence)
         if score < self._least[number]:
             self._suppressed["confidence"] += 1
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gossip.engine.decode.transforms import TRANSFORMS, inflate, transcode, utf_encoding, wide_origin
+from gossip.engine.decode.transforms import TRANSFORMS, WideText, inflate, utf_encoding
 from gossip.engine.decode.transforms.base import whole
 from gossip.engine.limits import BYTES_PER_DECODED_ITEM, DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
 
@@ -75,4 +75,5 @@ def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
         yield buffer.child(data, whole(0, size), name)
     encoding = utf_encoding(buffer.data)
     if encoding is not None:
-        yield buffer.child(transcode(buffer.data, encoding), wide_origin(buffer.data, encoding), encoding)
+        text = WideText(encoding)
+        yield buffer.child(b"".join(text.chunks((buffer.data,))), text.origin, encoding)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gossip.engine.rules.probes import Probe
 
 
+_STRETCH_BYTES = 1024
+
+
 def windows_of(
     hits: Iterable[tuple[int, int]], probes: tuple[Probe, ...], size: int
 ) -> dict[int, list[tuple[int, int]]]:
@@ -69,9 +72,6 @@ class Hits:
 
     def __bool__(self) -> bool:
         return bool(self.windows or self.encoded)
-
-
-_STRETCH_BYTES = 1024
 
 
 def _merged(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -74,14 +74,19 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
         node, plan = _plan(rule, rule_set.source)
         nodes.append(node)
         plans.append(plan)
+    anchors = [None if node is None else derive(node, least=ANCHOR_BYTES_MIN) for node in nodes]
     found = [
         expression
         for index, node in enumerate(nodes)
         if node is not None
-        for expression in _expressions(index, node, rule_set.rules[index], plans[index].width)
+        for expression in (
+            [_expression(index, node, scored=rule_set.rules[index].scorer)]
+            if anchors[index] or not _worded(rule_set.rules[index])
+            else _by_keywords(index, rule_set.rules[index], plans[index].width)
+        )
     ]
     # Names such as `key` are too short to say that encoded text is worth decoding.
-    telling = [None if rule.scorer else node for rule, node in zip(rule_set.rules, nodes, strict=True)]
+    telling = [None if rule.scorer else one for rule, one in zip(rule_set.rules, anchors, strict=True)]
     encoded = encoded_expressions(telling, decode)
     database = _compile(found + encoded)
     if database is None:
@@ -182,16 +187,13 @@ def _by_keywords(number: int, rule: Rule, width: int) -> list[Expression]:
     return literals
 
 
-def _expressions(number: int, node: Node, rule: Rule, width: int) -> list[Expression]:
-    """What finds a rule: its regex; or its keywords, where the regex holds no literal and they do.
+def _worded(rule: Rule) -> bool:
+    """Whether a rule's keywords can find it in the place of a regex that holds no literal.
 
-    Seven regexes without a literal cost a quarter of the scan of all 614 (tests/bench/engine.py): each of them is run
-    over every byte.
+    Seven such regexes cost a quarter of the scan of all 614 (tests/bench/engine.py): each of them is run over every
+    byte.
     """
-    worded = not rule.scorer and rule.keywords and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
-    if worded and derive(node, least=ANCHOR_BYTES_MIN) is None:
-        return _by_keywords(number, rule, width)
-    return [_expression(number, node, scored=bool(rule.scorer))]
+    return not rule.scorer and bool(rule.keywords) and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
 
 
 def _caseless(byte: int) -> Node:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from gossip.engine.decode.transforms import TRANSFORMS
 from gossip.engine.decode.transforms.base64_ import Base64
 from gossip.engine.decode.transforms.hex_ import Hex
-from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.encoded import (
     ByteSets,
     EncodedForm,
@@ -21,7 +20,7 @@ from gossip.engine.rules.encoded import (
 )
 
 if TYPE_CHECKING:
-    from gossip.engine.rules.syntax.nodes import Node
+    from gossip.engine.rules.anchors import Anchors
     from gossip.schemas.config import DecodeMode
 
 ANCHOR_BYTES_MIN = 3
@@ -103,15 +102,15 @@ class _Forms:
         self.add(_HEX, expression(digits), len(digits), 0)
 
 
-def encoded_expressions(nodes: Iterable[Node | None], mode: DecodeMode) -> list[Expression]:
-    """The probes for encoded text of a rule set, in a stable order; none in mode `off`."""
+def encoded_expressions(anchors: Iterable[Anchors | None], mode: DecodeMode) -> list[Expression]:
+    """The probes for encoded text of rules with these anchors, in a stable order; none in mode `off`."""
     if mode == "off":
         return []
     forms = _Forms()
     for number, transform in enumerate(TRANSFORMS):
         for form in transform.forms + (transform.thorough if mode == "thorough" else ()):
             forms.add(number, form.expression, form.width, form.phase)
-    for literal, caseless in [*sorted(_literals(nodes)), *((literal, False) for literal in _ALWAYS)]:
+    for literal, caseless in [*sorted(_literals(anchors)), *((literal, False) for literal in _ALWAYS)]:
         for variant in _variants(literal) if caseless else (literal,):
             _add_literal(forms, variant, 1 if variant != literal else _CASELESS_LAYERS if caseless else _CASED_LAYERS)
     for sets in _ALWAYS_SETS:
@@ -133,13 +132,13 @@ def _add_literal(forms: _Forms, literal: bytes, layers: int) -> None:
             forms.add_hex(_plain(form, _FORM_BYTES_MAX[0]).sets)
 
 
-def _literals(nodes: Iterable[Node | None]) -> set[tuple[bytes, bool]]:
-    literals: set[tuple[bytes, bool]] = set()
-    for node in nodes:
-        anchors = None if node is None else derive(node, least=ANCHOR_BYTES_MIN)
-        if anchors is not None:
-            literals.update((literal[: _LITERAL_BYTES_MAX[0]], anchors.caseless) for literal in anchors.literals)
-    return literals
+def _literals(anchors: Iterable[Anchors | None]) -> set[tuple[bytes, bool]]:
+    return {
+        (literal[: _LITERAL_BYTES_MAX[0]], one.caseless)
+        for one in anchors
+        if one is not None
+        for literal in one.literals
+    }
 
 
 def _variants(literal: bytes) -> tuple[bytes, ...]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from gossip.flows.cli.lake import find_lake
+from gossip.flows.cli.lake import find_lake, storage_options
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ def run_query(
     sql: str, *, state: str | None, uri: str | None, fmt: str | None, output: str | None, options: Iterable[str]
 ) -> None:
     """Answer a query on stdout or in a file. Raises MisuseError for what was asked wrongly, and the lake's errors."""
-    from gossip.connectors.lake.storage import location_of_state
     from gossip.connectors.lake.views import query
     from gossip.connectors.report.base import Output
+    from gossip.connectors.state.folder import lake_of
 
     if (state is None) == (uri is None):
         raise MisuseError("name the lake: either --state DIR or --lake URI")
     chosen = fmt or _default_format(output)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise MisuseError("parquet is no text for a terminal: give -o FILE")
-    place = location_of_state(state) if state is not None else find_lake(uri or "", options)
+    place = lake_of(state, storage_options(options)) if state is not None else find_lake(uri or "", options)
     answer = query(place, sql)
     out = Output(output)
     try:

@@ -80,13 +80,18 @@ def find_lake(place: str, options: Iterable[str]) -> Location:
     """The lake that a user named, with the options of its store. Raises MisuseError; options are in no message."""
     from gossip.connectors.lake.storage import find_location
 
+    return find_location(place, storage_options(options))
+
+
+def storage_options(options: Iterable[str]) -> dict[str, str]:
+    """Options of an object store as typed, KEY=VALUE. Raises MisuseError without showing them."""
     pairs: dict[str, str] = {}
     for option in options:
         key, equals, value = option.partition("=")
         if not equals or not key:
             raise MisuseError("--storage-option: give KEY=VALUE, such as AWS_REGION=eu-north-1")
         pairs[key] = value
-    return find_location(place, pairs)
+    return pairs
 
 
 def _secret_test(rules: str | None) -> Callable[[str], bool]:

@@ -22,6 +22,8 @@ COMMANDS = MappingProxyType(
         "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
         "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
+        "status": ("gossip.flows.cli.state:status", "Show what a state folder remembers."),
+        "unpark": ("gossip.flows.cli.state:unpark", "Let units be tried again that were given up on."),
     }
 )
 """Command name -> (import path, one line for the list of commands), sorted by name."""

@@ -28,6 +28,9 @@ class ScanOptions:
     scan_binary: bool = False
     show_secrets: bool = False
     tenant_key_file: str | None = None
+    state: str | None = None
+    lake: str | None = None
+    storage_options: tuple[str, ...] = ()
     exit_zero: bool = False
     segment_bytes: int | None = None
     quiet: bool = False

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gossip.flows.cli.streams import is_terminal, say
+from gossip.flows.remember import remembering
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
 from gossip.flows.sources import open_source
+from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
+    from gossip.flows.remember import Session
+    from gossip.operators.worker import Worker
     from gossip.schemas.config import ScanConfig
     from gossip.schemas.protocols import Reporter, ResultWriter
     from gossip.schemas.summary import Summary
@@ -35,14 +40,21 @@ _SIGNAL_EXIT = 128
 
 def run_scan(options: ScanOptions) -> int:
     """Run a scan and return its exit code. Raises MisuseError before anything is scanned, and the errors of outputs."""
-    from gossip.connectors.report import open_reporter
-    from gossip.flows.scan import build_detector
-
     config = _config(options)
     for target in config.targets:
         open_source(target)
     _check_outputs(config, options)
+    with remembering(options, config) as session:
+        return _run(replace(config, tenant_key=session.state.tenant_key) if session else config, options, session)
+
+
+def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> int:
+    from gossip.connectors.report import open_reporter
+    from gossip.flows.scan import build_detector
+
     detector = build_detector(config)
+    if session is not None:
+        session.begin(config, detector.rule_set)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
     if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
@@ -52,7 +64,9 @@ def run_scan(options: ScanOptions) -> int:
     repeated = len(options.targets) - len(config.targets)
     if repeated and not options.quiet:
         say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
-    stopped = _guarded(config, options, detector, report, bar)
+    if session is not None:
+        report.summary.policy_hash = session.context.policy_hash
+    stopped = _guarded(config, options, detector, report, bar, session)
     if stopped is not None:
         return stopped
     if not options.quiet:
@@ -127,12 +141,7 @@ def _tenant_key(path: str | None) -> bytes | None:
         raw = Path(path).read_bytes()
     except OSError as err:
         raise MisuseError(f"tenant key file {path}: {err.strerror or err}") from err
-    text = raw.strip()
-    if len(text) == 64 and not text.strip(b"0123456789abcdefABCDEF"):
-        return bytes.fromhex(text.decode())
-    if len(raw) != 32:
-        raise MisuseError(f"tenant key file {path}: holds {len(raw)} bytes; give 32 bytes or 64 hex digits")
-    return raw
+    return parsed_key(raw, f"tenant key file {path}")
 
 
 def _progress_bar(options: ScanOptions) -> ProgressBar | None:
@@ -154,21 +163,28 @@ def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
 
 
 def _guarded(
-    config: ScanConfig, options: ScanOptions, detector: Detector, report: RunReport, bar: ProgressBar | None
+    config: ScanConfig,
+    options: ScanOptions,
+    detector: Detector,
+    report: RunReport,
+    bar: ProgressBar | None,
+    session: Session | None,
 ) -> int | None:
     """Run the flow and end the report; an exit code where the run did not reach its end, else None."""
     from gossip.flows.supervisor import Interrupted
+    from gossip.operators.worker import Worker
 
     try:
         try:
-            _execute(config, options, detector, report, bar)
+            worker = Worker(config, open_source, lambda: detector, session.memory if session else None)
+            _execute(worker, options, report, bar)
         except Interrupted as stop:
             report.interrupted(f"by {stop}")
-            report.close()
+            _end(report, session)
             if not options.quiet:
                 _print_summary(report, debug=options.debug)
             return _SIGNAL_EXIT + stop.number
-        report.close()
+        _end(report, session)
     except BrokenPipeError:
         # The reader has seen enough, and nobody else wants to see more: no error.
         return EXIT_CLEAN
@@ -179,14 +195,20 @@ def _guarded(
     return None
 
 
-def _execute(
-    config: ScanConfig, options: ScanOptions, detector: Detector, report: RunReport, bar: ProgressBar | None
-) -> None:
+def _end(report: RunReport, session: Session | None) -> None:
+    """End the outputs, and write the run down whatever became of them."""
+    try:
+        report.close()
+    finally:
+        if session is not None:
+            session.end(report.summary)
+
+
+def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: ProgressBar | None) -> None:
     from gossip.flows.scan import build_flow
     from gossip.flows.supervisor import run_cluster, run_single, supported
-    from gossip.operators.worker import Worker
 
-    worker = Worker(config, open_source, lambda: detector)
+    config = worker.config
     processes = options.jobs or _processes(config)
     if processes > 1 and supported() and not any(target.kind == "stdin" for target in config.targets):
         started = (lambda: None) if bar is None else bar.start

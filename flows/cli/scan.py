@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from gossip.flows.cli.lake import STORAGE_HELP
 from gossip.flows.cli.options import ScanOptions
 
 
@@ -35,6 +36,9 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--scan-binary", is_flag=True, help="Scan binary content of no known format too.")
 @click.option("--show-secrets", is_flag=True, help="Put the secrets into the output. Nothing else ever does.")
 @click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
+@click.option("--state", metavar="DIR", help="Remember what was scanned in DIR, and scan and report only what is new.")
+@click.option("--lake", metavar="URI", help="With --state: where findings are kept; default: DIR/lake.")
+@click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")
 @click.option("--segment-bytes", type=int, hidden=True, help="Content handed to one database scan.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
@@ -46,6 +50,9 @@ def scan(**values: object) -> None:
     A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit
     holds yet. A
     folder inside a worktree is just a folder. Findings go to stdout, everything else to stderr.
+
+    With --state a scan can be stopped in any way and goes on when it is started again. It reports what this run found;
+    `gossip query --state DIR "FROM findings"` shows what all runs found.
     """
     from gossip.flows.cli.running import run_scan
 

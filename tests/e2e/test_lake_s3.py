@@ -18,8 +18,9 @@ from gossip.connectors.lake.maintain import compact, vacuum, verify
 from gossip.connectors.lake.storage import LakeMissingError, Location, location
 from gossip.connectors.lake.views import query
 from gossip.schemas.errors import RetryableError
-from tests.support.cli import gossip
+from tests.support.cli import TOKEN_RULES, gossip, scan
 from tests.support.lake import lane, unit
+from tests.support.repos import plain_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,24 @@ def test_race_in_a_bucket(place: Location) -> None:
     last.commit()
     report = verify(place)
     assert (report.occurrences, report.units, report.violations) == (3, 3, ())
+
+
+def test_remembered_scan_into_a_bucket(place: Location, tmp_path: Path) -> None:
+    """The state has the lake's place and not its keys; the second scan finds everything known."""
+    tree, state = tmp_path / "tree", tmp_path / "state"
+    tree.mkdir()
+    (tree / "a.txt").write_bytes(plain_token(1))
+    rules = tmp_path / "rules.toml"
+    rules.write_text(TOKEN_RULES)
+    given = [part for key, value in place.options.items() for part in ("--storage-option", f"{key}={value}")]
+    first = scan("--rules", str(rules), "-j", "2", "--state", str(state), "--lake", place.uri, *given, str(tree))
+    assert (first.code, len(first.findings), first.err) == (1, 1, b"")
+    again = scan("--rules", str(rules), "-j", "2", "--state", str(state), *given, str(tree))
+    assert (again.code, again.findings, again.summary["documents"], again.err) == (0, [], 0, b"")
+    assert verify(place).violations == ()
+    shown = gossip("status", "--state", str(state), *given)
+    assert (shown.code, place.uri.encode() in shown.out) == (0, True)
+    assert [path.name for path in state.iterdir() if b"hidden" in path.read_bytes()] == []
 
 
 def test_what_cannot_be_reached(port: int) -> None:

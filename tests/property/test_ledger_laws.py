@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gossip.engine.identity import Strength, finding_id, observation_id, occurrence_id
-from gossip.engine.ledger import LedgerKey, LedgerRow, LedgerStatus, Provenance, Trust, answers, merge, merge_all
+from gossip.engine.ledger import LedgerKey, LedgerRow, Provenance, Trust, answers, merge, merge_all
 from gossip.engine.observations import Batch, FindingRow, ObservationRow, OccurrenceRow, Sight, fold
+from gossip.schemas.ledger import Status
 
 KEY = LedgerKey(b"t" * 32, b"k" * 32, b"p" * 32, b"o" * 32)
 small = st.integers(0, 3)
@@ -20,8 +21,8 @@ codes = st.text("ab-", min_size=1, max_size=2)
 @st.composite
 def rows(draw: st.DrawFn) -> LedgerRow:
     """Any row of one key; few values, so that ties come up."""
-    status = draw(st.sampled_from(LedgerStatus))
-    findings = {LedgerStatus.SCANNED_CLEAN: st.just(0), LedgerStatus.SCANNED_WITH_FINDINGS: st.integers(1, 3)}
+    status = draw(st.sampled_from(Status))
+    findings = {Status.SCANNED_CLEAN: st.just(0), Status.SCANNED_WITH_FINDINGS: st.integers(1, 3)}
     code = None if status.scanned else draw(codes)
     return LedgerRow(KEY, status, draw(provenances), draw(small), draw(findings.get(status, small)), code)
 

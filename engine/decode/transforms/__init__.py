@@ -11,9 +11,9 @@ from gossip.engine.decode.transforms.base64_ import Base64
 from gossip.engine.decode.transforms.compressed import inflate
 from gossip.engine.decode.transforms.escapes import BackslashEscape, HtmlEntity, Percent, QuotedPrintable
 from gossip.engine.decode.transforms.hex_ import Hex
-from gossip.engine.decode.transforms.utf import transcode, utf_encoding, wide_origin
+from gossip.engine.decode.transforms.utf import WideText, utf_encoding
 
-__all__ = ["TRANSFORMS", "Decoded", "Form", "Hit", "Transform", "inflate", "transcode", "utf_encoding", "wide_origin"]
+__all__ = ["TRANSFORMS", "Decoded", "Form", "Hit", "Transform", "WideText", "inflate", "utf_encoding"]
 
 TRANSFORMS: tuple[Transform, ...] = (
     Base64(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 _SAMPLE_BYTES = 1024
 _HELD_BYTES_MAX = 64 * 1024 * 1024
@@ -45,27 +45,6 @@ def utf_encoding(head: bytes) -> str | None:
         ):
             return name
     return None
-
-
-def transcode(data: bytes, encoding: str) -> bytes:
-    """The text as UTF-8; what is malformed becomes U+FFFD, a mark is dropped."""
-    text = data.decode(_CODECS[encoding], "replace")
-    return text.removeprefix("\ufeff").encode("utf-8", "replace")
-
-
-def wide_origin(data: bytes, encoding: str) -> Callable[[int, int], tuple[int, int]]:
-    """Half-open span of what `transcode` makes of `data` -> of `data`."""
-    codec = _CODECS[encoding]
-    decoded = data.decode(codec, "replace")
-    mark = len(data[: 4 if codec.startswith("utf-32") else 2]) if decoded.startswith("\ufeff") else 0
-    text = transcode(data, encoding)
-
-    def origin(start: int, end: int) -> tuple[int, int]:
-        # What is malformed may be shorter than what stands for it.
-        first = min(len(data), mark + outer_length(text[:start], codec))
-        return first, min(len(data), first + outer_length(text[start:end], codec))
-
-    return origin
 
 
 class WideText:

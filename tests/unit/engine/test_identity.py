@@ -125,6 +125,14 @@ VECTORS: dict[str, Vector] = {
         context("gossip/coord/v1/op-payload", sized(b"park"), sized(b"\4"), sized(b"x"))[:8],
     ),
     "policy_hash": (identity.policy_hash(fixed(10)), context("gossip/policy-hash/v2", b"\1\1\1", fixed(10))),
+    "unit_id": (
+        identity.unit_id(fixed(1), "pack", b"content"),
+        context("gossip/unit-id/v1", fixed(1), sized(b"pack"), sized(b"content")),
+    ),
+    "scan_policy": (
+        identity.scan_policy(fixed(1), b"options"),
+        context("gossip/scan-policy/v1", fixed(1), sized(b"options")),
+    ),
 }
 
 

@@ -7,11 +7,9 @@ import pytest
 
 from gossip.engine.identity import Strength
 from gossip.engine.ledger import (
-    CODE_CHARS_MAX,
     LedgerKey,
     LedgerRow,
     LedgerRowError,
-    LedgerStatus,
     Provenance,
     Trust,
     answers,
@@ -19,12 +17,13 @@ from gossip.engine.ledger import (
     merge_all,
     status_of,
 )
+from gossip.schemas.ledger import CODE_CHARS_MAX, Status
 
 KEY = LedgerKey(b"t" * 32, b"k" * 32, b"p" * 32, b"o" * 32)
-RETRYABLE, PERMANENT, SKIPPED, CLEAN, FOUND = LedgerStatus
+RETRYABLE, PERMANENT, SKIPPED, CLEAN, FOUND = Status
 
 
-def row(status: LedgerStatus, finished: int = 10, **fields: object) -> LedgerRow:
+def row(status: Status, finished: int = 10, **fields: object) -> LedgerRow:
     """A row that fits its status, unless told otherwise."""
     sound = {"findings": int(status is FOUND), "code": None if status.scanned else "why"} | fields
     return LedgerRow(KEY, status, Provenance(finished, 1, 2, 7, 3), **sound)
@@ -32,14 +31,14 @@ def row(status: LedgerStatus, finished: int = 10, **fields: object) -> LedgerRow
 
 def test_ranks_do_not_change() -> None:
     """They are stored."""
-    assert [(one.name, int(one)) for one in LedgerStatus] == [
+    assert [(one.name, int(one)) for one in Status] == [
         ("FAILED_RETRYABLE", 1),
         ("FAILED_PERMANENT", 2),
         ("SKIPPED", 3),
         ("SCANNED_CLEAN", 10),
         ("SCANNED_WITH_FINDINGS", 11),
     ]
-    assert [status_of(int(one)) for one in LedgerStatus] == list(LedgerStatus)
+    assert [status_of(int(one)) for one in Status] == list(Status)
 
 
 @pytest.mark.parametrize("rank", [-1, 0, 4, 9, 12])
@@ -76,7 +75,7 @@ def test_key_has_a_fixed_width(place: int) -> None:
         (SKIPPED, {"findings": -1}),
     ],
 )
-def test_record_shape(status: LedgerStatus, fields: dict[str, object]) -> None:
+def test_record_shape(status: Status, fields: dict[str, object]) -> None:
     """Counts and codes fit the status."""
     with pytest.raises(LedgerRowError):
         row(status, **fields)
@@ -91,7 +90,7 @@ def test_codes(code: str) -> None:
 def test_scanned_is_never_downgraded() -> None:
     """Whatever comes later, in whichever order."""
     for higher in (CLEAN, FOUND):
-        for lower in LedgerStatus:
+        for lower in Status:
             if lower < higher:
                 for one, other in ((row(higher, 1), row(lower, 99)), (row(lower, 99), row(higher, 1))):
                     assert merge(one, other) == row(higher, 1)
@@ -142,7 +141,7 @@ TRUST_ALL = Trust(weak_versions=True, skipped=True, failed_permanent=True)
         (FOUND, True, False, True),
     ],
 )
-def test_what_answers(status: LedgerStatus, *, strong: bool, weak: bool, strong_trusted: bool) -> None:
+def test_what_answers(status: Status, *, strong: bool, weak: bool, strong_trusted: bool) -> None:
     """By default content that was seen, under a version that changes with it; the rest if trusted, a failure that may
     pass never.
     """

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gossip.engine import ledger
 from gossip.engine.shards import errors
 from gossip.engine.shards import shard as transitions
 from gossip.engine.shards.book import Book
 from gossip.schemas.errors import GossipError
+from gossip.schemas.ledger import Status
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "coordination.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -49,4 +49,4 @@ def test_named_errors_exist() -> None:
 def test_ranks_are_those_of_the_ledger() -> None:
     """The table shows what is stored."""
     table = dict(re.findall(r"^\| (\w+) \| (\d+) \|", TEXT, re.MULTILINE))
-    assert table == {one.name.title().replace("_", ""): str(int(one)) for one in ledger.LedgerStatus}
+    assert table == {one.name.title().replace("_", ""): str(int(one)) for one in Status}

@@ -1,0 +1,137 @@
+"""A remembered run: its state folder, its policy, its memory in the lake, and its row there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gossip.engine.identity import scan_policy
+from gossip.schemas.config import parsed_key
+from gossip.schemas.errors import MisuseError
+from gossip.schemas.ledger import LaneContext, RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gossip.connectors.lake.memory import LakeMemory
+    from gossip.connectors.state.folder import State
+    from gossip.connectors.state.pending import Pending
+    from gossip.engine.rules.model import RuleSet
+    from gossip.flows.cli.options import ScanOptions
+    from gossip.schemas.config import ScanConfig
+    from gossip.schemas.summary import Summary
+
+KEY_VARIABLE = "GOSSIP_TENANT_KEY"
+_NO_KEY = bytes(32)
+_RUN_ID_BYTES = 16
+
+
+class SessionMemory:
+    """A `Memory`: the truth in the lake, and what is pending beside it."""
+
+    def __init__(self, lake: LakeMemory, pending: Pending) -> None:
+        self.lanes = lake.lanes
+        self.known = lake.known
+        self.lane = lake.lane
+        self.pending = pending
+        self.keep = pending.keep
+        self.find = pending.find
+
+
+class Session:
+    """One run on a state. Nothing of the Delta library may be used in this process before the run has forked."""
+
+    context: LaneContext
+    memory: SessionMemory
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._started = datetime.now(UTC)
+
+    def begin(self, config: ScanConfig, rules: RuleSet) -> None:
+        """Say what will run."""
+        from gossip.connectors.lake.memory import LakeMemory
+        from gossip.connectors.state.pending import Pending
+
+        self._config = config
+        self._rules = rules
+        policy = policy_of(config, rules).hex()
+        run_id = secrets.token_hex(_RUN_ID_BYTES)
+        self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
+        self.memory = SessionMemory(
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked),
+            Pending(self.state.folder, policy),
+        )
+
+    def end(self, summary: Summary) -> None:
+        """Write the run's row. Raises errors of the storage."""
+        from gossip.connectors.lake.runs import write_run
+
+        config = replace(self._config, tenant_key=_NO_KEY, cache_folder=None)
+        run = RunRecord(
+            run_id=self.context.run_id,
+            tenant=self.context.tenant,
+            config_digest=scan_policy(self._rules.policy_hash, repr(config).encode("utf-8", "surrogateescape")).hex(),
+            rules_digest=self.context.rules_digest,
+            rule_fingerprints=tuple((rule.id, rule.fingerprint.hex()) for rule in self._rules.rules),
+            started_at=self._started,
+            finished_at=datetime.now(UTC),
+        )
+        write_run(self.state.lake, run, summary)
+        if "interrupted" not in summary.losses:
+            self.memory.pending.clear()
+
+
+def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
+    """What decides whether an earlier scan of the same content still counts: 32 bytes.
+
+    Not in it: what is planned (each unit says that itself), and what is shown.
+    """
+    options = (config.decode, config.decode_depth, config.archives, config.scan_binary)
+    return scan_policy(rules.policy_hash, repr(options).encode())
+
+
+@contextmanager
+def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | None]:
+    """Hold the state that the options name; None where they name none. Raises MisuseError."""
+    if options.state is None:
+        if options.lake is not None or options.storage_options:
+            raise MisuseError("--lake and --storage-option are for a remembered scan: give --state DIR too")
+        yield None
+        return
+    for wrong, name in ((options.staged, "--staged"), (options.since is not None, "--since")):
+        if wrong:
+            raise MisuseError(f"--state and {name} exclude each other: a remembered scan knows itself what is new")
+    for target in config.targets:
+        if target.kind == "stdin":
+            raise MisuseError(
+                "--state: standard input cannot be told apart from run to run; name files or repositories"
+            )
+        if _within(options.state, target.location):
+            raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
+    from gossip.connectors.state.folder import held, open_state
+    from gossip.flows.cli.lake import storage_options
+
+    key = given_key(options.tenant_key_file, config)
+    with held(options.state):
+        yield Session(
+            open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
+        )
+
+
+def given_key(key_file: str | None, config: ScanConfig) -> bytes | None:
+    """The tenant key that the user gave: a file's, which the configuration holds, else the environment's."""
+    if key_file is not None:
+        return config.tenant_key
+    text = os.environb.get(KEY_VARIABLE.encode())
+    return parsed_key(text, KEY_VARIABLE) if text else None
+
+
+def _within(folder: str, target: str) -> bool:
+    """Whether a folder lies in a target, where every run would find it changed."""
+    inner, outer = os.path.realpath(folder), os.path.realpath(target)
+    return inner == outer or inner.startswith(outer.rstrip(os.sep) + os.sep)
