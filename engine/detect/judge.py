@@ -56,11 +56,19 @@ class Judge:
         """None where a gate rejects the match, with that gate's counter moved."""
         rule = self._rules[number]
         span = secret_span(found, rule.secret_group)
+        scored = 0
+        if rule.scorer:
+            # First, because it drops nearly all, and remembers what it has seen.
+            scored = self._score(buffer.data, found.span(), span)
+            if not scored:
+                self._suppressed["scorer"] += 1
+                return None
         cause = self._around(number, rule, found.span(), buffer) or self._content(rule, found.span(), span, buffer)
         if cause:
             self._suppressed[cause] += 1
             return None
-        return self._scored(number, rule, found.span(), span, buffer)
+        judged = self._scored(number, rule, found.span(), span, buffer)
+        return judged._replace(confidence=scored) if judged and scored else judged
 
     def _around(self, number: int, rule: Rule, full: tuple[int, int], buffer: Buffer) -> str:
         """The gates that look at the window of the match."""
@@ -117,11 +125,7 @@ class Judge:
                 self._suppressed["validator"] += 1
                 return None
         if rule.scorer:
-            scored = self._score(data, full, span)
-            if not scored:
-                self._suppressed["scorer"] += 1
-                return None
-            return Judged(*span, pending, scored, validation, facts)
+            return Judged(*span, pending, 0, validation, facts)
         evidence = Evidence(valid=validation == "valid")
         if rule.confidence is None:  # else the rest is not asked for
             evidence = replace(

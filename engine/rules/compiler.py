@@ -17,7 +17,7 @@ from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
-from gossip.engine.rules.syntax.forms import before_groups, render, trigger, widths
+from gossip.engine.rules.syntax.forms import beginning, render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 5
+PROGRAM_FORMAT = 6
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -101,7 +101,7 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
 
 
 def _expression(rule: int, node: Node, *, scored: bool) -> Expression:
-    cut = before_groups(node) if scored else trigger(node)
+    cut = beginning(node) if scored else trigger(node)
     back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
     ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
     return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))

@@ -88,7 +88,7 @@ def main(corpus: Path, out: Path) -> None:
                     if seen is None:
                         continue
                     record["truth"] = truth(match.line, match.end_line, by_path.get(name, []))
-                    record["facts"] = sorted(set(features(*seen, recorder.table)))
+                    record["facts"] = features(*seen, recorder.table)
                 else:
                     record["confidence"] = match.confidence
                 lines.write(json.dumps(record) + "\n")

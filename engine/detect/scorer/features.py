@@ -1,7 +1,8 @@
 """What the model looks at: names of facts about a match, each present or not.
 
 Facts are about the value (its characters, its shape, how much it reads like a word), the name that it is assigned to,
-how it is assigned, and the words of its line. Nothing here knows files or repositories.
+how it is assigned, and the words of its line. Nothing here knows files or repositories. They come in stages, what
+decides most for its cost first: the model stops where the rest could hardly change its mind.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import re
 from collections import Counter
 from itertools import pairwise
 from math import log2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 VALUE_CHARS_MAX = 80
 """Of a longer value, its beginning is judged."""
+LONG_CHARS = 16
 GRAMS_CHARS_MAX = 24
 """Runs of three and four characters are taken from here."""
+GRAM = "~"
+"""Before the name of a fact that is a run of characters."""
 _BEFORE_BYTES, _AFTER_BYTES = 120, 60
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LETTERS = re.compile(r"[a-z]{2,}")
-_NAME_TAIL = re.compile(r"[\w.$-]*\Z")
+_NAME_CHARS = "".join(c for c in map(chr, range(256)) if re.match(r"[\w.$-]", c))
 _NAME = re.compile(r"[\w.$-]*")
 _WORDS = re.compile(r"\w+")
 _PLAIN = re.compile(r"[a-zA-Z0-9]+")
@@ -46,30 +50,52 @@ _DASHES, _BASE64 = frozenset("-_."), frozenset("+/=-_")
 _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 
 
-def features(data: bytes, full: tuple[int, int], secret: tuple[int, int], table: Mapping[str, int]) -> list[str]:
-    """The facts about the match `full` of `data` whose value is `secret`; offsets are half-open bytes.
+
+
+class ValueFacts(NamedTuple):
+    """What a value says by itself."""
+
+    plain: tuple[str, ...]
+    charset: str
+    long: bool
+    lowered: str
+
+
+def parts_of(data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> tuple[str, str, str, str]:
+    """What the model is shown of the match `full` of `data` whose value is `secret`, offsets in bytes, half-open.
+
+    The line before the name; the name with what lies between it and the value; the value, cut; what follows.
+    """
+    start, end = secret
+    value = data[start : min(end, start + VALUE_CHARS_MAX)].decode("latin-1")
+    floor = max(0, full[0] - _BEFORE_BYTES)
+    first = data.rfind(b"\n", floor, full[0]) + 1 or floor
+    last = data.find(b"\n", end, end + _AFTER_BYTES)
+    before = data[first:start].decode("latin-1")
+    after = data[end : end + _AFTER_BYTES if last < 0 else last].decode("latin-1")
+    head = before[: full[0] - first]
+    name_at = len(head.rstrip(_NAME_CHARS))
+    return before[:name_at], before[name_at:], value, after
+
+
+def features(
+    data: bytes, full: tuple[int, int], secret: tuple[int, int], table: Mapping[str, int]
+) -> tuple[list[str], list[str], list[str]]:
+    """All facts about a match, see `parts_of`, by stage: value and name; grams of the value; line. Each but once.
 
     `table` has for each letter triple, `^` and `$` at the ends of a word, how surprising it is, in tenths of a bit.
     """
-    value = data[secret[0] : min(secret[1], secret[0] + VALUE_CHARS_MAX)].decode("latin-1")
-    first = data.rfind(b"\n", max(0, full[0] - _BEFORE_BYTES), full[0]) + 1 or max(0, full[0] - _BEFORE_BYTES)
-    last = data.find(b"\n", secret[1], secret[1] + _AFTER_BYTES)
-    before = data[first : secret[0]].decode("latin-1")
-    after = data[secret[1] : secret[1] + _AFTER_BYTES if last < 0 else last].decode("latin-1")
-    found = list(_of_value(value, secret[1] - secret[0], table))
-    charset = found[0]
-    head = before[: full[0] - first]
-    name_at = full[0] - first - len(_tail(head))
-    found += _of_context(before[:name_at], before[name_at:], after, value, charset)
-    return found
+    before, named, value, after = parts_of(data, full, secret)
+    of_value = value_facts(value, secret[1] - secret[0], table)
+    return (
+        [*of_value.plain, *sorted(name_facts(named, of_value.charset, long=of_value.long))],
+        sorted(GRAM + gram for gram in grams(of_value.lowered)),
+        sorted(line_facts(before, named, after, of_value.lowered)),
+    )
 
 
-def _tail(text: str) -> str:
-    found = _NAME_TAIL.search(text)
-    return found[0] if found else ""
-
-
-def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str]:
+def value_facts(value: str, length: int, table: Mapping[str, int]) -> ValueFacts:
+    """The facts about a value of so many bytes, of which `value` is the beginning; without its grams."""
     raw = value.encode("latin-1")
     kinds = raw.translate(_KINDS).decode("latin-1")
     present = "".join(kind for kind in "aA0" if kind in kinds)
@@ -80,43 +106,49 @@ def _of_value(value: str, length: int, table: Mapping[str, int]) -> Iterator[str
     size = min(length, 12) if length < 13 else 12 + (length - 12).bit_length()
     surprise, worst, unseen = _surprise(value, table)
     read = -1 if surprise < 0 else min(int(surprise // 5), 20)
-    yield from (
+    found = [
         f"c:{charset}",
         f"s:{size}",
         f"cs:{charset}:{size}",
         f"r:{read}",
         f"cr:{charset}:{read}",
         f"sr:{size}:{read}",
-    )
-    yield f"rm:{charset}:{worst // 10}"
-    yield f"ru:{min(unseen, 6)}:{size}"
+        f"rm:{charset}:{worst // 10}",
+        f"ru:{min(unseen, 6)}:{size}",
+    ]
+    add = found.append
     if _HASHED.match(value):
-        yield "hashed"
+        add("hashed")
     if not value.isascii():
-        yield "wide"
+        add("wide")
     blanks = value.count(" ")
     if blanks:
-        yield f"blanks:{min(blanks, 4)}:{read}"
+        add(f"blanks:{min(blanks, 4)}:{read}")
     shape = _REPEATS.sub(r"\1", kinds)
-    yield f"sh:{shape[:10]}"
-    yield f"t:{charset}:{min(len(shape), 12) if len(shape) < 13 else 13 + len(shape) // 10}"
+    add(f"sh:{shape[:10]}")
+    add(f"t:{charset}:{min(len(shape), 12) if len(shape) < 13 else 13 + len(shape) // 10}")
     bits = _bits(value)
-    yield f"e:{int(bits * 4)}"
-    yield f"es:{size}:{int(bits * 2)}"
-    yield from (f"^{kinds[:1]}", f"${kinds[-1:]}", f"^{value[:1]}", f"${value[-1:]}")
+    add(f"e:{int(bits * 4)}")
+    add(f"es:{size}:{int(bits * 2)}")
+    found += (f"^{kinds[:1]}", f"${kinds[-1:]}", f"^{value[:1]}", f"${value[-1:]}")
     for mark in marks:
-        yield f"m:{mark}"
+        add(f"m:{mark}")
     if _HEX.fullmatch(value):
-        yield f"hex:{length if length in (8, 16, 20, 24, 32, 40, 48, 56, 64, 96, 128) else 0}"
+        add(f"hex:{length if length in (8, 16, 20, 24, 32, 40, 48, 56, 64, 96, 128) else 0}")
     if "A" in present and "a" in present and "0" in present and charset in ("aA0", "aA0-", "aA0+"):
-        yield f"rnd:{size}:{read}"
+        add(f"rnd:{size}:{read}")
     lowered = value.lower()
     for word in _WORD.findall(value[:60]):
-        yield "v:" + (word.lower() if not word.isdigit() else "0" * min(len(word), 5))
-    yield "=" + lowered[:24]
+        add("v:" + (word.lower() if not word.isdigit() else "0" * min(len(word), 5)))
+    add("=" + lowered[:24])
+    return ValueFacts(tuple(dict.fromkeys(found)), charset, len(value) >= LONG_CHARS, lowered)
+
+
+def grams(lowered: str) -> set[str]:
+    """The runs of three and four characters of the beginning of a value in lower case, its ends marked."""
     framed = f"^{lowered[:GRAMS_CHARS_MAX]}$"
-    yield from [framed[at : at + 3] for at in range(len(framed) - 2)]
-    yield from [framed[at : at + 4] for at in range(len(framed) - 3)]
+    size = len(framed)
+    return {framed[at : at + 3] for at in range(size - 2)} | {framed[at : at + 4] for at in range(size - 3)}
 
 
 def _surprise(value: str, table: Mapping[str, int]) -> tuple[float, int, int]:
@@ -141,38 +173,36 @@ def _bits(value: str) -> float:
     return log2(size) - sum(n * log2(n) for n in Counter(value).values()) / size if size else 0.0
 
 
-def _of_context(before: str, named: str, after: str, value: str, charset: str) -> Iterator[str]:
+def name_facts(named: str, charset: str, *, long: bool) -> set[str]:
+    """The facts about a name, what follows it up to the value, and the value's kind."""
     cut = _NAME.match(named)
-    name, glue = (named[: cut.end()], named[cut.end() :]) if cut else ("", named)
+    at = cut.end() if cut else 0
+    name, glue = named[:at], named[at:]
     words = [word.lower() for word in _WORD.findall(name)]
-    for word in words:
-        yield f"w:{word}"
-    for left, right in pairwise(words):
-        yield f"w:{left} {right}"
+    found = {f"w:{word}" for word in words}
+    found.update(f"w:{left} {right}" for left, right in pairwise(words))
     if not _NO_SECRET.isdisjoint(words):
-        yield f"no:{charset}"
+        found.add(f"no:{charset}")
     if words:
-        yield f"wc:{words[-1]}:{charset}:{'' if len(value) < 16 else '+'}"
-        yield f"w$:{words[-1]}"
-        yield f"w^:{words[0]}"
-        lowered = value.lower()
-        if any(len(word) > 2 and word in lowered for word in words):
-            yield "named"
-    yield f"nk:{'A' if name.isupper() else 'a' if name.islower() else 'm'}"
-    joined = _WORDS.sub("w", _BLANKS.sub(" ", glue))[:14]
-    yield f"g:{joined}"
-    for word in _WORD.findall(glue):
-        yield f"gw:{word.lower()}"
-    yield f"a:{after[:1]}"
-    yield f"a2:{_PLAIN.sub('w', after[:6])}"
-    yield f"q:{glue[-1:]}{after[:1]}"
+        found.update((f"wc:{words[-1]}:{charset}:{'+' if long else ''}", f"w$:{words[-1]}", f"w^:{words[0]}"))
+    found.add(f"nk:{'A' if name.isupper() else 'a' if name.islower() else 'm'}")
+    found.add(f"g:{_WORDS.sub('w', _BLANKS.sub(' ', glue))[:14]}")
+    found.update(f"gw:{word.lower()}" for word in _WORD.findall(glue))
+    return found
+
+
+def line_facts(before: str, named: str, after: str, lowered: str) -> set[str]:
+    """The facts about the rest of the line, and those about value and name together."""
+    found = {f"a:{after[:1]}", f"a2:{_PLAIN.sub('w', after[:6])}", f"b:{before.rstrip()[-1:]}"}
+    cut = _NAME.match(named)
+    name = cut[0] if cut else ""
+    found.add(f"q:{named[-1:] if len(name) < len(named) else ''}{after[:1]}")
+    if any(len(word) > 2 and word.lower() in lowered for word in _WORD.findall(name)):
+        found.add("named")
     if _COMMENT.match(before + named):
-        yield "comment"
-    yield f"b:{before.rstrip()[-1:]}"
+        found.add("comment")
     line = [word.lower() for word in _WORD.findall(before)[-8:]]
-    for word in line:
-        yield f"l:{word}"
-    for word in line[-2:]:
-        yield f"p:{word}"
-    for word in _WORD.findall(after)[:6]:
-        yield f"f:{word.lower()}"
+    found.update(f"l:{word}" for word in line)
+    found.update(f"p:{word}" for word in line[-2:])
+    found.update(f"f:{word.lower()}" for word in _WORD.findall(after)[:6])
+    return found

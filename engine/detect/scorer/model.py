@@ -3,52 +3,112 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from gossip.engine.detect.scorer.features import features
+from gossip.engine.detect.scorer.features import grams, line_facts, name_facts, parts_of, value_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.json"
 _DIGEST_BYTES = 16
+_MEMO_MAX = 4096
+"""Values and names repeat: so many of each are remembered."""
 
 
-class Scorer(NamedTuple):
-    """Weights in hundredths of a nat, and the least sum for each confidence, by rising confidence."""
+@dataclass(slots=True)
+class _Value:
+    """What is remembered of a value."""
+
+    sum: int
+    charset: str
+    long: bool
+    lowered: str
+    grams: int | None = None
+    """Their sum, once somebody asked."""
+
+
+@dataclass(slots=True)
+class Scorer:
+    """Weights in hundredths of a nat, and the least sum for each confidence. One instance per thread."""
 
     bias: int
     weights: Mapping[str, int]
+    grams: Mapping[str, int]
+    """Weights of the facts that are runs of characters."""
     triples: Mapping[str, int]
     steps: tuple[tuple[int, int], ...]
     """(least sum, confidence), the highest sum first. Below all of them a match is dropped."""
-
-    def sum(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
-        """Evidence that the value is a secret, in hundredths of a nat of log odds."""
-        get = self.weights.get
-        total = self.bias
-        for name in set(features(data, full, secret, self.triples)):
-            total += get(name, 0)
-        return total
+    gates: tuple[int, int]
+    """Below the first after the value and its name, or below the second after the value's grams too, a match is dropped
+    without a look at the rest.
+    """
+    _values: dict[tuple[str, int], _Value] = field(default_factory=dict)
+    _names: dict[tuple[str, str, bool], int] = field(default_factory=dict)
 
     def confidence(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
         """0 for what is no secret, else 1 to 10. Offsets are half-open bytes of `data`."""
-        total = self.sum(data, full, secret)
+        before, named, text, after = parts_of(data, full, secret)
+        value = self._value(text, secret[1] - secret[0])
+        total = self.bias + value.sum + self._name(named, value)
+        if total < self.gates[0]:
+            return 0
+        if value.grams is None:
+            get = self.grams.get
+            value.grams = sum([get(gram, 0) for gram in grams(value.lowered)])
+        total += value.grams
+        if total < self.gates[1]:
+            return 0
+        get = self.weights.get
+        total += sum([get(fact, 0) for fact in line_facts(before, named, after, value.lowered)])
         return next((confidence for least, confidence in self.steps if total >= least), 0)
+
+    def _value(self, text: str, length: int) -> _Value:
+        found = self._values.get((text, length))
+        if found is None:
+            facts = value_facts(text, length, self.triples)
+            get = self.weights.get
+            found = _Value(sum([get(fact, 0) for fact in facts.plain]), facts.charset, facts.long, facts.lowered)
+            if len(self._values) >= _MEMO_MAX:
+                self._values.clear()
+            self._values[text, length] = found
+        return found
+
+    def _name(self, named: str, value: _Value) -> int:
+        key = (named, value.charset, value.long)
+        found = self._names.get(key)
+        if found is None:
+            get = self.weights.get
+            found = sum([get(fact, 0) for fact in name_facts(named, value.charset, long=value.long)])
+            if len(self._names) >= _MEMO_MAX:
+                self._names.clear()
+            self._names[key] = found
+        return found
+
+
+def read_scorer(stored: bytes) -> Scorer:
+    """The model in a file of weights."""
+    fields = json.loads(stored)
+    steps = tuple((int(least), int(confidence)) for least, confidence in fields["steps"])
+    first, second = fields["gates"]
+    return Scorer(fields["bias"], fields["weights"], fields["grams"], fields["triples"], steps, (first, second))
 
 
 @cache
+def _shipped() -> bytes:
+    return WEIGHTS_FILE.read_bytes()
+
+
 def load_scorer() -> Scorer:
-    """The model that ships with Gossip."""
-    stored = json.loads(WEIGHTS_FILE.read_bytes())
-    steps = tuple((int(least), int(confidence)) for least, confidence in stored["steps"])
-    return Scorer(stored["bias"], stored["weights"], stored["triples"], steps)
+    """The model that ships with Gossip, with a memory of its own."""
+    return read_scorer(_shipped())
 
 
 @cache
 def scorer_version() -> str:
     """Changes with the weights: part of the identity of every rule that is judged by them."""
-    return blake2b(WEIGHTS_FILE.read_bytes(), digest_size=_DIGEST_BYTES).hexdigest()
+    return blake2b(_shipped(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -30,6 +30,8 @@ _LOOK_TEXT = {
     "not_word": r"\B",
 }
 
+_WIDE_MIN = 100
+"""A repetition with so many counts is a value, not a name or blanks."""
 _TRIM_MIN = 4
 """A trailing repetition is cut to its least count only where that saves more hits than it costs selectivity."""
 
@@ -129,26 +131,35 @@ def trigger(node: Node) -> Trigger:
     return Trigger(head, widths(head)[1], ahead)
 
 
-def before_groups(node: Node) -> Trigger:
-    """As `trigger`, of what stands before the first part with a capturing group; of all where nothing does.
+def beginning(node: Node) -> Trigger:
+    """As `trigger`, cut after the least count of the first repetition that is wide, in every alternative.
 
     For patterns whose value may be almost any text: it would be reported at every one of its ends.
     """
-    items = node.items if isinstance(node, Concat) else (node,)
-    count = next((index for index, item in enumerate(items) if _captures(item)), 0)
-    head, rest = concat(items[:count]), widths(concat(items[count:]))[1]
-    if not count or widths(head)[0] == 0:
-        return trigger(node)
-    cut = trigger(head)
-    return Trigger(cut.node, cut.back, None if cut.ahead is None or rest is None else cut.ahead + rest)
+    cut = trigger(_cut(node)[0])
+    least, most = widths(cut.node)[0], widths(node)[1]
+    return Trigger(cut.node, cut.back, None if most is None else most - least)
 
 
-def _captures(node: Node) -> bool:
+def _cut(node: Node) -> tuple[Node, bool]:
+    """The node up to its first wide repetition, and whether it has one."""
     if isinstance(node, Group):
-        return True
+        return _cut(node.item)
     if isinstance(node, Repeat):
-        return _captures(node.item)
-    return isinstance(node, Concat | Alternate) and any(map(_captures, node.items))
+        if node.most is not None and node.most - node.least < _WIDE_MIN:
+            return node, False
+        return Repeat(node.item, node.least, node.least, greedy=True) if node.least else EMPTY, True
+    if isinstance(node, Alternate):
+        cut = [_cut(item) for item in node.items]
+        return Alternate(tuple(item for item, _ in cut)), any(wide for _, wide in cut)
+    if isinstance(node, Concat):
+        items: list[Node] = []
+        for item in node.items:
+            part, wide = _cut(item)
+            items.append(part)
+            if wide:
+                return concat(tuple(items)), True
+    return node, False
 
 
 def _trim(node: Node) -> tuple[Node, int | None]:
