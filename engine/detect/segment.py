@@ -31,7 +31,7 @@ class Segment:
 
     def _count(self, offset: int) -> int:
         # Cumulative counts at fixed steps: many findings in one large document stay linear.
-        step = 1 << 16
+        step = 1 << 12
         while len(self._breaks) <= offset // step:
             at = len(self._breaks) * step
             before = self._breaks[-1] + self.data.count(b"\n", at - step, at) if self._breaks else 0
