@@ -35,13 +35,14 @@ from gossip.engine.limits import (
 )
 from gossip.engine.rules.compiler import Program, load_database
 from gossip.engine.rules.model import GENERIC_TAG
-from gossip.engine.rules.patterns import byte_form, compile_bytes
+from gossip.engine.rules.patterns import Confirmer, byte_form, compile_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.rules.model import RuleSet
+    from gossip.engine.rules.patterns import Found
 
 
 class Scanned(NamedTuple):
@@ -70,7 +71,7 @@ class Detector:
         self.suppressed: Counter[str] = Counter()
         self._program = program
         self._database = load_database(program)
-        self._patterns: dict[int, Any] = {}
+        self._patterns: dict[int, Confirmer] = {}
         self._paths: dict[int, Any] = {}
         self._judge = Judge(rule_set, self.suppressed)
         self._joiner = Joiner(rule_set)
@@ -165,7 +166,7 @@ class Detector:
     ) -> Iterator[Match]:
         pattern = self._patterns.get(rule)
         if pattern is None:
-            pattern = self._patterns[rule] = compile_bytes(self._program.plans[rule].pattern.encode())
+            pattern = self._patterns[rule] = Confirmer(self._program.plans[rule].pattern.encode())
         width = self._program.plans[rule].width
         data = buffer.data
         # Matches that start at or past this offset are the next segment's.
@@ -190,12 +191,12 @@ class Detector:
         if not buffer.steps:
             decided[rule] = max(decided.get(rule, 0), segment.base + floor)
 
-    def _placed(self, rule: int, found: Any, buffer: Buffer, segment: Segment) -> Match | None:
+    def _placed(self, rule: int, found: Found, buffer: Buffer, segment: Segment) -> Match | None:
         judged = self._judge.judge(rule, found, buffer)
         if judged is None:
             return None
         span, full = buffer.outer(judged.start, judged.end), buffer.outer(*found.span())
-        (line, column), (end_line, end_column) = segment.place(span[0]), segment.place(span[1])
+        (line, column), (end_line, end_column) = segment.places(*span)
         return Match(
             rule=rule,
             start=segment.base + span[0],

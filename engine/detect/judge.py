@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gossip.engine.detect.confidence import Evidence, confidence, least_confidence
 from gossip.engine.detect.gates.allowlist import Allowlists, Parts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gossip.engine.detect.scorer.model import Scorer
     from gossip.engine.detect.validators import Validator
     from gossip.engine.rules.model import Rule, RuleSet
+    from gossip.engine.rules.patterns import Found
     from gossip.schemas.finding import Validation
 
 
@@ -52,7 +53,7 @@ class Judge:
         """Loaded when the first match asks for it."""
         self.allowlists = Allowlists(rule_set)
 
-    def judge(self, number: int, found: Any, buffer: Buffer) -> Judged | None:
+    def judge(self, number: int, found: Found, buffer: Buffer) -> Judged | None:
         """None where a gate rejects the match, with that gate's counter moved."""
         rule = self._rules[number]
         span = secret_span(found, rule.secret_group)
@@ -161,13 +162,13 @@ def _allowed_anywhere(buffer: Buffer, span: tuple[int, int]) -> bool:
     return True
 
 
-def secret_span(found: Any, group: int) -> tuple[int, int]:
+def secret_span(found: Found, group: int) -> tuple[int, int]:
     """The configured group if it took part and is not empty, else the first such group, else the whole match."""
-    spans = [found.span(number) for number in range(1, found.re.groups + 1)]
-    if group and spans[group - 1][0] < spans[group - 1][1]:
-        return int(spans[group - 1][0]), int(spans[group - 1][1])
-    for start, end in spans:
+    if group:
+        start, end = found.spans[group]
+        if start < end:
+            return start, end
+    for start, end in found.spans[1:]:
         if 0 <= start < end:
-            return int(start), int(end)
-    start, end = found.span()
-    return int(start), int(end)
+            return start, end
+    return found.spans[0]

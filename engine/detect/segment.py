@@ -29,6 +29,14 @@ class Segment:
         line_start = self.line_start if begin < 0 else self.base + begin + 1
         return self.lines_before + self._count(offset) + 1, self.base + offset - line_start + 1
 
+    def places(self, start: int, end: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The places of two offsets, the first not past the second, that lie near each other."""
+        line, column = self.place(start)
+        more = self.data.count(b"\n", start, end)
+        if not more:
+            return (line, column), (line, column + end - start)
+        return (line, column), (line + more, end - self.data.rfind(b"\n", start, end))
+
     def _count(self, offset: int) -> int:
         # Cumulative counts at fixed steps: many findings in one large document stay linear.
         step = 1 << 12

@@ -77,6 +77,7 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> i
 def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
     """Run a scan whose findings go to `reporter`, and return its totals. Raises MisuseError and what a scan raises."""
     from gossip.flows.scan import build_detector
+    from gossip.operators.worker import Worker
 
     config = _config(options)
     for target in config.targets:
@@ -84,7 +85,7 @@ def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
     detector = build_detector(config)
     report = RunReport(config, [reporter], detector.rule_set)
     try:
-        _execute(config, options, detector, report, None)
+        _execute(Worker(config, open_source, lambda: detector, None), options, report, None)
         report.close()
     finally:
         report.abort()

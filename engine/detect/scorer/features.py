@@ -26,7 +26,7 @@ GRAM = "~"
 _BEFORE_BYTES, _AFTER_BYTES = 120, 60
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LETTERS = re.compile(r"[a-z]{2,}")
-_NAME_CHARS = "".join(c for c in map(chr, range(256)) if re.match(r"[\w.$-]", c))
+_NAME_BYTES = bytes(c for c in range(256) if re.match(r"[\w.$-]", chr(c)))
 _NAME = re.compile(r"[\w.$-]*")
 _WORDS = re.compile(r"\w+")
 _PLAIN = re.compile(r"[a-zA-Z0-9]+")
@@ -50,8 +50,6 @@ _DASHES, _BASE64 = frozenset("-_."), frozenset("+/=-_")
 _COMMENT = re.compile(r"\s*(?:#|//|\*|--|<!--|;|%)")
 
 
-
-
 class ValueFacts(NamedTuple):
     """What a value says by itself."""
 
@@ -61,36 +59,35 @@ class ValueFacts(NamedTuple):
     lowered: str
 
 
-def parts_of(data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> tuple[str, str, str, str]:
-    """What the model is shown of the match `full` of `data` whose value is `secret`, offsets in bytes, half-open.
-
-    The line before the name; the name with what lies between it and the value; the value, cut; what follows.
-    """
-    start, end = secret
-    value = data[start : min(end, start + VALUE_CHARS_MAX)].decode("latin-1")
+def name_of(data: bytes, full: tuple[int, int]) -> tuple[int, int]:
+    """Where what the model is shown of the line of the match `full` begins, and where the name."""
     floor = max(0, full[0] - _BEFORE_BYTES)
     first = data.rfind(b"\n", floor, full[0]) + 1 or floor
+    return first, first + len(data[first : full[0]].rstrip(_NAME_BYTES))
+
+
+def rest_of(data: bytes, end: int) -> str:
+    """What the model is shown of the line after a value."""
     last = data.find(b"\n", end, end + _AFTER_BYTES)
-    before = data[first:start].decode("latin-1")
-    after = data[end : end + _AFTER_BYTES if last < 0 else last].decode("latin-1")
-    head = before[: full[0] - first]
-    name_at = len(head.rstrip(_NAME_CHARS))
-    return before[:name_at], before[name_at:], value, after
+    return data[end : end + _AFTER_BYTES if last < 0 else last].decode("latin-1")
 
 
 def features(
     data: bytes, full: tuple[int, int], secret: tuple[int, int], table: Mapping[str, int]
 ) -> tuple[list[str], list[str], list[str]]:
-    """All facts about a match, see `parts_of`, by stage: value and name; grams of the value; line. Each but once.
+    """All facts about the match `full` whose value is `secret`, offsets in bytes, half-open. By stage, each but once:
+    value and name; grams of the value; line.
 
     `table` has for each letter triple, `^` and `$` at the ends of a word, how surprising it is, in tenths of a bit.
     """
-    before, named, value, after = parts_of(data, full, secret)
+    first, name_at = name_of(data, full)
+    before, named = data[first:name_at].decode("latin-1"), data[name_at : secret[0]].decode("latin-1")
+    value = data[secret[0] : min(secret[1], secret[0] + VALUE_CHARS_MAX)].decode("latin-1")
     of_value = value_facts(value, secret[1] - secret[0], table)
     return (
         [*of_value.plain, *sorted(name_facts(named, of_value.charset, long=of_value.long))],
         sorted(GRAM + gram for gram in grams(of_value.lowered)),
-        sorted(line_facts(before, named, after, of_value.lowered)),
+        sorted(line_facts(before, named, rest_of(data, secret[1]), of_value.lowered)),
     )
 
 

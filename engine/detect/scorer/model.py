@@ -9,7 +9,15 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.engine.detect.scorer.features import grams, line_facts, name_facts, parts_of, value_facts
+from gossip.engine.detect.scorer.features import (
+    VALUE_CHARS_MAX,
+    grams,
+    line_facts,
+    name_facts,
+    name_of,
+    rest_of,
+    value_facts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +55,15 @@ class Scorer:
     """Below the first after the value and its name, or below the second after the value's grams too, a match is dropped
     without a look at the rest.
     """
-    _values: dict[tuple[str, int], _Value] = field(default_factory=dict)
-    _names: dict[tuple[str, str, bool], int] = field(default_factory=dict)
+    _values: dict[tuple[bytes, int], _Value] = field(default_factory=dict)
+    _names: dict[tuple[bytes, str, bool], int] = field(default_factory=dict)
 
     def confidence(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
         """0 for what is no secret, else 1 to 10. Offsets are half-open bytes of `data`."""
-        before, named, text, after = parts_of(data, full, secret)
-        value = self._value(text, secret[1] - secret[0])
+        start, end = secret
+        first, name_at = name_of(data, full)
+        value = self._value(data[start : min(end, start + VALUE_CHARS_MAX)], end - start)
+        named = data[name_at:start]
         total = self.bias + value.sum + self._name(named, value)
         if total < self.gates[0]:
             return 0
@@ -64,13 +74,14 @@ class Scorer:
         if total < self.gates[1]:
             return 0
         get = self.weights.get
-        total += sum([get(fact, 0) for fact in line_facts(before, named, after, value.lowered)])
+        before, after = data[first:name_at].decode("latin-1"), rest_of(data, end)
+        total += sum([get(fact, 0) for fact in line_facts(before, named.decode("latin-1"), after, value.lowered)])
         return next((confidence for least, confidence in self.steps if total >= least), 0)
 
-    def _value(self, text: str, length: int) -> _Value:
+    def _value(self, text: bytes, length: int) -> _Value:
         found = self._values.get((text, length))
         if found is None:
-            facts = value_facts(text, length, self.triples)
+            facts = value_facts(text.decode("latin-1"), length, self.triples)
             get = self.weights.get
             found = _Value(sum([get(fact, 0) for fact in facts.plain]), facts.charset, facts.long, facts.lowered)
             if len(self._values) >= _MEMO_MAX:
@@ -78,12 +89,13 @@ class Scorer:
             self._values[text, length] = found
         return found
 
-    def _name(self, named: str, value: _Value) -> int:
+    def _name(self, named: bytes, value: _Value) -> int:
         key = (named, value.charset, value.long)
         found = self._names.get(key)
         if found is None:
             get = self.weights.get
-            found = sum([get(fact, 0) for fact in name_facts(named, value.charset, long=value.long)])
+            facts = name_facts(named.decode("latin-1"), value.charset, long=value.long)
+            found = sum([get(fact, 0) for fact in facts])
             if len(self._names) >= _MEMO_MAX:
                 self._names.clear()
             self._names[key] = found
