@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hyperscan
 
-from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
+from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX, SCORED_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
@@ -80,7 +80,7 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
         for index, node in enumerate(nodes)
         if node is not None
         for expression in (
-            [_expression(index, node, scored=rule_set.rules[index].scorer)]
+            [_expression(index, node, plans[index].width, scored=rule_set.rules[index].scorer)]
             if anchors[index] or not _worded(rule_set.rules[index])
             else _by_keywords(index, rule_set.rules[index], plans[index].width)
         )
@@ -100,10 +100,11 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
     return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
 
 
-def _expression(rule: int, node: Node, *, scored: bool) -> Expression:
+def _expression(rule: int, node: Node, width: int, *, scored: bool) -> Expression:
     cut = beginning(node) if scored else trigger(node)
-    back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
-    ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
+    limit = width if scored else MATCH_BYTES_MAX
+    back = limit if cut.back is None else min(cut.back, limit)
+    ahead = limit if cut.ahead is None else min(cut.ahead, limit)
     return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
 
 
@@ -126,7 +127,8 @@ def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
     least, most = widths(parsed.node)
     if least == 0:
         raise MisuseError(f"{where}: key regex: matches the empty string, so it would match everywhere")
-    width = MATCH_BYTES_MAX if most is None else min(most, MATCH_BYTES_MAX)
+    limit = SCORED_BYTES_MAX if rule.scorer else MATCH_BYTES_MAX
+    width = limit if most is None else min(most, limit)
     return parsed.node, RulePlan(pattern.decode("ascii"), width, everywhere=False)
 
 
