@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import scan_policy
+from gossip.flows.mirrors import is_waiting
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
@@ -40,6 +41,7 @@ class SessionMemory:
         self.pending = pending
         self.keep = pending.keep
         self.find = pending.find
+        self.drop = pending.drop
 
 
 class Session:
@@ -67,8 +69,8 @@ class Session:
             Pending(self.state.folder, policy),
         )
 
-    def end(self, summary: Summary) -> None:
-        """Write the run's row. Raises errors of the storage."""
+    def end(self, summary: Summary, *, keep_pending: bool = False) -> None:
+        """Write the run's row; what is pending is over then, unless it is to be kept. Raises errors of the storage."""
         from gossip.connectors.lake.runs import write_run
 
         config = replace(self._config, tenant_key=_NO_KEY, cache_folder=None)
@@ -82,7 +84,7 @@ class Session:
             finished_at=datetime.now(UTC),
         )
         write_run(self.state.lake, run, summary)
-        if "interrupted" not in summary.losses:
+        if not keep_pending and "interrupted" not in summary.losses:
             self.memory.pending.clear()
 
 
@@ -111,22 +113,22 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
             raise MisuseError(
                 "--state: standard input cannot be told apart from run to run; name files or repositories"
             )
-        if _within(options.state, target.location):
+        if not is_waiting(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options
 
-    key = given_key(options.tenant_key_file, config)
+    key = given_key(config.tenant_key if options.tenant_key_file is not None else None)
     with held(options.state):
         yield Session(
             open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
         )
 
 
-def given_key(key_file: str | None, config: ScanConfig) -> bytes | None:
-    """The tenant key that the user gave: a file's, which the configuration holds, else the environment's."""
-    if key_file is not None:
-        return config.tenant_key
+def given_key(of_file: bytes | None) -> bytes | None:
+    """The tenant key that the user gave: a file's, else the environment's. Raises MisuseError."""
+    if of_file is not None:
+        return of_file
     text = os.environb.get(KEY_VARIABLE.encode())
     return parsed_key(text, KEY_VARIABLE) if text else None
 

@@ -19,13 +19,16 @@ from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
 from gossip.engine.rules.loader import load_builtin, load_file
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
-from gossip.operators.commit import CommitSink, lane_key
+from gossip.operators.commit import commit
 from gossip.operators.emit import PARTITION, ResultSink
+from gossip.operators.follow import FollowSource
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
 from gossip.operators.worker import Worker
+from gossip.schemas.errors import MisuseError
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 
 if TYPE_CHECKING:
@@ -56,13 +59,14 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     targets = worker.config.targets
     placed = frozenset(target.index for target in targets if target.option("mode") == "history")
     flow = Dataflow("gossip_scan")
-    planned = op.input("lanes", flow, LaneSource(worker))
+    lanes = LaneSource(worker) if worker.rounds is None else FollowSource(worker, worker.rounds)
+    planned = op.input("lanes", flow, lanes)
     units = op.filter_map("units", planned, lambda item: item if isinstance(item, ScanUnit) else None)
     plans: Stream[HistoryUnit | PlanReport] = op.filter_map(
         "plans", planned, lambda item: None if isinstance(item, ScanUnit) else item
     )
     scanned = scan("scan", units, worker)
-    reports = op.filter_map("reports", plans, _plan_result)
+    reports = op.flat_map("reports", plans, lambda item: _plan_results(item, ends=item.target not in placed))
 
     to_place: Stream[Incoming] = op.merge(
         "to_place",
@@ -73,22 +77,19 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
     attributed = attribute("attribute", keyed, worker)
 
     results = op.merge("results", op.map("strip", scanned, _without_sightings), reports, attributed)
-    memory = worker.memory
-    if memory is None:
-        op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
-    else:
-        by_lane = op.key_on("to_lane", results, lambda result: lane_key(memory, result))
-        op.output("commit", by_lane, CommitSink(memory, writer))
+    if worker.memory is not None:
+        results = commit("commit", results, worker, worker.memory, lambda err: writer().failed(err))
+    op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
     return flow
 
 
-def _plan_result(item: HistoryUnit | PlanReport) -> UnitResult | None:
-    """What a plan adds to the totals."""
+def _plan_results(item: HistoryUnit | PlanReport, *, ends: bool) -> list[UnitResult]:
+    """What a plan adds to the totals; and the target's end, where no history follows."""
     if isinstance(item, HistoryUnit):
-        return None
+        return []
     result = UnitResult(item.target, planned_bytes=item.bytes, losses=[*item.losses, *item.known])
     result.skipped.update(dict(item.skipped))
-    return result
+    return [result, UnitResult(item.target, after=item.units, ends=True)] if ends else [result]
 
 
 def _without_sightings(result: UnitResult) -> UnitResult:
@@ -116,6 +117,9 @@ def flow(*paths: str, format: str | None = None, output: str | None = None, **op
     from gossip.flows.run import DirectWriter, RunReport, scan_config
 
     config = scan_config(paths, **options)
+    for target in config.targets:
+        if is_waiting(target):
+            raise MisuseError(f"{target.name}: a remote repository is fetched by `gossip scan` alone; clone it first")
     worker = Worker(config, open_source, lambda: build_detector(config))
 
     def writer() -> ResultWriter:

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING
 
 from bytewax.dataflow import Dataflow
 
-from gossip.schemas.errors import GossipError
+from gossip.schemas.errors import GossipError, MisuseError, PermanentError
 from gossip.schemas.protocols import ResultWriter
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _SWITCH_SECONDS = 0.25
 _PANIC = "PanicException"
 """What the runtime raises in processes that lost another one."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+TICK_SECONDS = 0.5
 _LOOPBACK = "127.0.0.1"
 
 FlowFactory = Callable[[Callable[[], ResultWriter], int], Dataflow]
@@ -50,7 +51,14 @@ FlowFactory = Callable[[Callable[[], ResultWriter], int], Dataflow]
 
 
 class ClusterError(GossipError):
-    """A process of the cluster failed. The text is that process's own error."""
+    """A process of the cluster failed. The text is that process's own error.
+
+    `lasting`: it says of itself that the same would happen again.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 class Interrupted(Exception):
@@ -82,7 +90,7 @@ class PipeWriter:
     def failed(self, err: BaseException) -> None:
         """Say at once what went wrong: the runtime hides it behind the panic of its own threads."""
         with contextlib.suppress(OSError):
-            self._pipe.send(("error", describe(err)))
+            self._pipe.send(("error", _told(err)))
 
     def close(self) -> None:
         """The end is reported by the process, not by its writer."""
@@ -109,10 +117,12 @@ def run_cluster(
     make_flow: FlowFactory,
     on_result: Callable[[UnitResult], None],
     started: Callable[[], None] = lambda: None,
+    tick: Callable[[], None] | None = None,
 ) -> None:
     """Run the flow on `processes` processes; every result is handed to `on_result` in this one.
 
     `started` is called once the children run: threads of the caller must not exist before, or they would not survive.
+    `tick` is called about every second; with it, signals are the caller's, and what it raises ends the run.
 
     Returns when all of them ended well. Raises ClusterError with the error of the first child that failed,
     Interrupted on
@@ -121,14 +131,14 @@ def run_cluster(
     addresses = [f"{_LOOPBACK}:{port}" for port in free_ports(processes)]
     lifeline = os.pipe()
     children: list[_Child] = []
-    with _signals():
+    with _signals() if tick is None else contextlib.nullcontext():
         try:
             for number in range(processes):
                 children.append(_start(number, addresses, make_flow, lifeline, children))
                 if number < processes - 1:  # the last one connects to all others, and nobody to it
                     _await_listener(children[-1], addresses[number])
             started()
-            _follow(children, on_result)
+            _follow(children, on_result, tick)
         finally:
             _end(children)
             for handle in lifeline:
@@ -237,9 +247,9 @@ def _await_listener(child: _Child, address: str) -> None:
 def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe: Connection, lifeline: int) -> None:
     from bytewax._bytewax import cluster_main
 
-    # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A terminal, or who stops a service, signals every process; only the parent decides what it means.
+    for each in (*_STOPPING, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     # The runtime scans on a thread of its own, while this one wakes every millisecond to look for signals. Let it
     # wait for
@@ -251,7 +261,7 @@ def _child_main(number: int, addresses: list[str], make_flow: FlowFactory, pipe:
         pipe.send(("end", None))
     except BaseException as err:
         with contextlib.suppress(OSError):
-            pipe.send(("error", describe(err)))
+            pipe.send(("error", _told(err)))
         os._exit(1)
     # Skips the runtime's own threads, which have nothing left to do and may not end by themselves.
     os._exit(0)
@@ -269,6 +279,11 @@ def describe(err: BaseException) -> str:
     return " ".join(text.split())
 
 
+def _told(err: BaseException) -> tuple[str, bool]:
+    """What a child says of its error: one line, and whether it would happen again."""
+    return describe(err), isinstance(root_cause(err), PermanentError | MisuseError)
+
+
 def root_cause(err: BaseException) -> BaseException:
     """What our own code raised, under the layers that the runtime put around it."""
     while err.__cause__ is not None and not isinstance(err, GossipError):
@@ -276,11 +291,15 @@ def root_cause(err: BaseException) -> BaseException:
     return err
 
 
-def _follow(children: list[_Child], on_result: Callable[[UnitResult], None]) -> None:
+def _follow(children: list[_Child], on_result: Callable[[UnitResult], None], tick: Callable[[], None] | None) -> None:
     """Until every child reported its end."""
+    due = time.monotonic()
     while any(not child.ended for child in children):
+        if tick is not None and time.monotonic() >= due:
+            tick()
+            due = time.monotonic() + TICK_SECONDS
         by_pipe = {child.pipe: child for child in children if not child.ended}
-        for pipe in wait(list(by_pipe)):
+        for pipe in wait(list(by_pipe), None if tick is None else TICK_SECONDS):
             assert isinstance(pipe, Connection)
             child = by_pipe[pipe]
             try:
@@ -293,7 +312,8 @@ def _follow(children: list[_Child], on_result: Callable[[UnitResult], None]) -> 
             elif kind == "end":
                 child.ended = True
             else:
-                raise ClusterError(_first_error(value, child, children))
+                text, lasting = value
+                raise ClusterError(_first_error(text, child, children), lasting=lasting)
 
 
 def _first_error(text: str, child: _Child, children: list[_Child]) -> str:

@@ -18,6 +18,7 @@ from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from gossip.operators.remember import covered_record, missing_in, placed_record, walk_record
+from gossip.operators.rounds import Rounds
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
@@ -64,7 +65,7 @@ class Gathered:
 @operator
 def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream[UnitResult]:
     """One UnitResult a target, with the findings of its history, once all of the target was scanned and walked."""
-    collected = op.stateful_batch("collect", up, lambda _state: CollectLogic())
+    collected = op.stateful_batch("collect", up, lambda _state: CollectLogic(worker.rounds))
     flat = op.map("unkey", collected, lambda pair: pair[1])
     walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkUnit) else None)
     gathered = op.filter_map("gathered", flat, lambda item: item if isinstance(item, Gathered) else None)
@@ -91,7 +92,8 @@ def walk_unit(tools: Tools, unit: WalkUnit) -> WalkResult:
 class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
     """Holds a target's history and sightings until its last unit was scanned."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: Rounds | None = None) -> None:
+        self._rounds = rounds
         self._plan: PlanReport | None = None
         self._histories: list[HistoryUnit] = []
         self._sighted: list[Sighted] = []
@@ -121,7 +123,9 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
         return [gathered, *walks], StatefulBatchLogic.DISCARD
 
     def on_eof(self) -> tuple[Iterable[WalkUnit | Gathered], bool]:
-        """All units were counted before the end, or the flow lost one."""
+        """All units were counted before the end, or the flow lost one; a stopped one leaves plans unfinished."""
+        if self._rounds is not None and self._rounds.stopping:
+            return (), StatefulBatchLogic.DISCARD
         msg = f"a target's scan ended with {self._units} units scanned; planned: {self._plan and self._plan.units}"
         raise AssertionError(msg)
 
@@ -187,9 +191,11 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     missing = missing_in([*plan.losses, *history.losses])
     if plan.histories:
         history.record = walk_record(tools, plan, history, missing)
+    after = plan.units + bool(plan.histories)
     if gathered.complete and missing is not None and (plan.reached or missing):
-        after = plan.units + bool(plan.histories)
         results.append(UnitResult(gathered.target, record=covered_record(tools, plan, missing), after=after))
+        after += 1
+    results.append(UnitResult(gathered.target, after=after, ends=True))
     return results
 
 

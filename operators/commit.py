@@ -1,124 +1,161 @@
-"""The end of a remembered scan's flow: results of a target go through its commit lane, then on to the writer.
+"""What a remembered scan adds before the writer: results of a target go through its commit lane.
 
-A finding is reported after it is durable. The partition commits about once a second, and in the end.
+A finding is reported after it is durable. A lane commits about once a second while there is something to commit, and
+in the end.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from bytewax import operators as op
+from bytewax.dataflow import Stream, operator
+from bytewax.operators import StatefulBatchLogic
 
-from gossip.operators.remember import lane_of
-from gossip.schemas.protocols import Lane, Memory, ResultWriter
+from gossip.operators.remember import PASSING_LOSSES, lane_of
+from gossip.operators.rounds import Rounds
+from gossip.operators.worker import Worker
+from gossip.schemas.errors import GossipError
+from gossip.schemas.protocols import Lane, Memory
 from gossip.schemas.units import UnitResult
 
-COMMIT_SECONDS = 1.0
+COMMIT_INTERVAL = timedelta(seconds=1)
 
 
-def lane_key(memory: Memory, result: UnitResult) -> str:
-    """The key that leads a result to its target's lane; results of targets that cannot be opened have a lane too."""
-    if result.record is not None:
-        return str(lane_of(result.record.target_id, memory.lanes))
-    return str(result.target % memory.lanes)
+@operator
+def commit(
+    step_id: str, up: Stream[UnitResult], worker: Worker, memory: Memory, failed: Callable[[BaseException], None]
+) -> Stream[UnitResult]:
+    """The same results, each once what it says is durable, less findings that are not new.
 
-
-class CommitSink(FixedPartitionedSink[UnitResult, None]):
-    """One partition a lane. Key results with `lane_key`.
+    `failed` is told at once what a lane raises: the runtime hides it behind the panic of its own threads.
 
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
-
-    def __init__(self, memory: Memory, writer: Callable[[], ResultWriter]) -> None:
-        self._memory = memory
-        self._writer = writer
-
-    def list_parts(self) -> list[str]:
-        """Every lane."""
-        return [f"lane-{number:04d}" for number in range(self._memory.lanes)]
-
-    def part_fn(self, item_key: str) -> int:
-        """Keys are numbers of lanes."""
-        return int(item_key)
-
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> CommitPartition:
-        """The partition of a lane. The lane itself is opened with its first unit: most have none."""
-        number = int(for_part.removeprefix("lane-"))
-        return CommitPartition(lambda: self._memory.lane(number), self._writer())
+    keyed = op.key_on("to_lane", up, lambda result: _lane_key(worker, memory, result))
+    committed = op.stateful_batch("lane", keyed, lambda _state: CommitLogic(memory, failed, worker.rounds))
+    return op.map("results", committed, lambda pair: pair[1])
 
 
-class CommitPartition(StatefulSinkPartition[UnitResult, None]):
-    """Commits what has a record, hands everything on."""
+def _lane_key(worker: Worker, memory: Memory, result: UnitResult) -> str:
+    """Leads a result to its target's lane; results of targets that cannot be opened have a lane too."""
+    if result.record is not None:
+        return str(lane_of(result.record.target_id, memory.lanes))
+    try:
+        return str(lane_of(worker.tools.item(result.target).hex(), memory.lanes))
+    except (GossipError, OSError):
+        return str(result.target % memory.lanes)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has come of one target."""
+
+    taken: int = 0
+    target_id: str = ""
+    lost: bool = False
+    """Something could not be read that another round may be able to read."""
+    held: list[UnitResult] = field(default_factory=list)
+    """What says that all of it was scanned, until all of it is here."""
+
+
+class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
+    """One lane. Commits what has a record, hands everything on."""
 
     def __init__(
-        self, lane: Callable[[], Lane], writer: ResultWriter, clock: Callable[[], float] = time.monotonic
+        self,
+        memory: Memory,
+        failed: Callable[[BaseException], None] = lambda _err: None,
+        rounds: Rounds | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._open = lane
-        self._lane: Lane | None = None
-        self._writer = writer
+        self._memory = memory
+        self._failed = failed
+        self._rounds = rounds
         self._clock = clock
+        self._lane: Lane | None = None
+        self._progress: defaultdict[int, _Progress] = defaultdict(_Progress)
         self._waiting: list[UnitResult] = []
-        self._held: dict[int, UnitResult] = {}
-        """By target: what says that all of it was scanned, until all of it is here."""
-        self._taken: Counter[int] = Counter()
-        self._last = clock()
-        self._failed = False
+        self._kept: list[str] = []
+        """Ids of units whose matches a cache may hold, to be dropped from it once they are durable."""
+        self._due: datetime | None = None
 
-    def write_batch(self, values: list[UnitResult]) -> None:
-        """Take results; commit if it is time. Raises what the lane and the writer raise."""
-        try:
+    def on_batch(self, values: list[UnitResult]) -> tuple[Iterable[UnitResult], bool]:
+        """Take results. Raises what the lane does, on every path: the run ends then."""
+        with self._told():
             for value in values:
                 self._take(value)
-            if self._clock() - self._last >= COMMIT_SECONDS:
-                self._commit()
-        except BaseException as err:
-            self._failed = True
-            self._writer.failed(err)
-            raise
+        if self._due is None and self._waiting:
+            self._due = self._clock() + COMMIT_INTERVAL
+        if self._due is not None and self._clock() >= self._due:
+            return self._commit(), StatefulBatchLogic.RETAIN
+        return (), StatefulBatchLogic.RETAIN
 
-    def _take(self, result: UnitResult) -> None:
-        if result.record is None:
-            self._writer.write(result)
-        elif result.after > self._taken[result.target]:
-            self._held[result.target] = result
-        else:
-            self._add(result)
-            held = self._held.get(result.target)
-            if held is not None and held.after <= self._taken[result.target]:
-                del self._held[result.target]
-                self._add(held)
+    def on_notify(self) -> tuple[Iterable[UnitResult], bool]:
+        """It is time."""
+        return self._commit(), StatefulBatchLogic.RETAIN
 
-    def _add(self, result: UnitResult) -> None:
-        assert result.record is not None
-        if self._lane is None:
-            self._lane = self._open()
-        self._taken[result.target] += 1
-        fresh = self._lane.add(result.record)
-        result.findings = fresh or []
-        result.record = None
-        self._waiting.append(result)
+    def on_eof(self) -> tuple[Iterable[UnitResult], bool]:
+        """Commit the rest. What waits for results that will not come says nothing: the target is not complete."""
+        return self._commit(), StatefulBatchLogic.RETAIN
 
-    def _commit(self) -> None:
-        self._last = self._clock()
-        if self._lane is None:
-            return
-        self._lane.commit()
-        waiting, self._waiting = self._waiting, []
-        for result in waiting:
-            self._writer.write(result)
+    def notify_at(self) -> datetime | None:
+        """When the next commit is due."""
+        return self._due
 
     def snapshot(self) -> None:
         """The ledger is the truth: nothing to resume from."""
 
-    def close(self) -> None:
-        """Commit the rest. What failed once is left alone: the runtime closes partitions while it unwinds."""
-        if not self._failed:
-            self._failed = True
-            try:
-                self._commit()
-            except BaseException as err:
-                self._writer.failed(err)
-                raise
-            self._writer.close()
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as err:
+            self._failed(err)
+            raise
+
+    def _take(self, result: UnitResult) -> None:
+        progress = self._progress[result.target]
+        progress.held.append(result)
+        while ready := next((x for x in progress.held if x.after <= progress.taken), None):
+            progress.held.remove(ready)
+            self._add(ready, progress)
+
+    def _add(self, result: UnitResult, progress: _Progress) -> None:
+        record = result.record
+        if record is not None:
+            if self._lane is None:  # most lanes have nothing to commit
+                self._lane = self._memory.lane(lane_of(record.target_id, self._memory.lanes))
+            progress.taken += 1
+            progress.target_id = record.target_id
+            result.findings = self._lane.add(record) or []
+            result.record = None
+            self._kept.append(record.unit_id)
+        progress.lost = progress.lost or any(loss.kind in PASSING_LOSSES for loss in result.losses)
+        self._waiting.append(result)
+
+    def _commit(self) -> list[UnitResult]:
+        self._due = None
+        if self._lane is not None:
+            with self._told():
+                self._lane.commit()
+        for name in self._kept:
+            self._memory.drop(name)
+        self._kept.clear()
+        waiting, self._waiting = self._waiting, []
+        for result in waiting:
+            if result.ends:
+                self._end(result.target)
+        return waiting
+
+    def _end(self, target: int) -> None:
+        progress = self._progress.pop(target)
+        if self._rounds is None:
+            return
+        if self._lane is not None and target not in self._rounds.twins:
+            self._lane.forget(progress.target_id)
+        self._rounds.end(target, lost=progress.lost)

@@ -77,7 +77,7 @@ def planned(worker: Worker, target: int) -> Iterator[Planned]:
                 histories += 1
             yield item
     except (GossipError, OSError) as err:
-        loss = Loss("unreadable", worker.tools.name(target), _reason(err))
+        loss = Loss("unreadable", worker.tools.name(target), reason_of(err))
         yield PlanReport(target, units, histories, size, (loss,))
 
 
@@ -87,5 +87,6 @@ def _plan(worker: Worker, target: int) -> Iterator[Planned]:
     return worker.tools.source(target).plan()
 
 
-def _reason(err: Exception) -> str:
+def reason_of(err: Exception) -> str:
+    """Why something cannot be read, without its name where the system says one."""
     return (err.strerror or str(err)) if isinstance(err, OSError) else str(err)

@@ -39,8 +39,8 @@ def remembered_plan(worker: Worker, memory: Memory, target: int) -> Iterator[Sca
     target_id = tools.item(target).hex()
     known = memory.known(target_id, lane_of(target_id, memory.lanes))
     covered, missing = known.covered, tuple(Loss("missing-object", *lost) for lost in known.missing)
-    if any(source.holds(loss.where) for loss in missing):
-        covered, missing = frozenset[str](), ()  # what was missing is found a place by walking everything
+    if missing and source.outdated(covered, [loss.where for loss in missing]):
+        covered, missing = frozenset[str](), ()  # what is missing, or has come back, is known by walking everything
     dropped = saved = 0
     losses: list[Loss] = []
     kept = [*missing, *_permanent(known)] if covered else []

@@ -10,11 +10,12 @@ from typing import cast
 from gossip.engine.decode.content import Policy
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.rounds import Rounds
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.finding import Finding
 from gossip.schemas.protocols import HistorySource, Memory, Source, SourceFactory
-from gossip.schemas.units import Place
+from gossip.schemas.units import Place, Target
 
 
 class Worker:
@@ -33,6 +34,10 @@ class Worker:
         self.config = config
         self.memory = memory
         """What earlier runs did; None for a scan that remembers nothing."""
+        self.rounds: Rounds | None = None
+        """Of targets that are scanned again and again; None where each is scanned once."""
+        self.look: Callable[[Target], bytes] | None = None
+        """How such a target is looked at: its fingerprint, on whatever thread."""
         self.balance: Balance | None = None
         """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
         self.walk_balance: Balance | None = None
@@ -50,18 +55,26 @@ class Worker:
         """This thread's tools."""
         found = getattr(self._local, "tools", None)
         if found is None:
-            found = self._local.tools = Tools(self.config, self._sources, self._detector)
+            found = self._local.tools = Tools(self.config, self._sources, self._detector, self.rounds)
         return cast("Tools", found)
 
 
 class Tools:
     """Detector, finding maker, and the sources and item ids of the targets, by target index."""
 
-    def __init__(self, config: ScanConfig, sources: SourceFactory, detector: Callable[[], Detector]) -> None:
+    def __init__(
+        self,
+        config: ScanConfig,
+        sources: SourceFactory,
+        detector: Callable[[], Detector],
+        rounds: Rounds | None = None,
+    ) -> None:
         self._config = config
         self._factory = sources
         self._build = detector
-        self._sources: dict[int, Source] = {}
+        self._rounds = rounds
+        self._sources: dict[int, tuple[int, Source]] = {}
+        """By target: the round that the source was opened for, and the source."""
         self._items: dict[int, bytes] = {}
 
     @cached_property
@@ -82,9 +95,22 @@ class Tools:
 
     def source(self, target: int) -> Source:
         """The source of a target. Raises what opening it raises."""
-        if target not in self._sources:
-            self._sources[target] = self._factory(self._config.targets[target])
-        return self._sources[target]
+        number = self._rounds.current(target) if self._rounds is not None else 0
+        known = self._sources.get(target)
+        if known is not None and known[0] == number:
+            return known[1]
+        if self._rounds is not None:
+            self._forget(self._rounds)
+        source = self._factory(self._config.targets[target])
+        self._sources[target] = (number, source)
+        return source
+
+    def _forget(self, rounds: Rounds) -> None:
+        """Let go of what belongs to rounds that ended: open files, and what a target was like."""
+        over = [t for t, (number, _) in self._sources.items() if number != rounds.current(t) or not rounds.running(t)]
+        for target in over:
+            del self._sources[target]
+            self._items.pop(target, None)
 
     def history(self, target: int) -> HistorySource:
         """The source of a target that has a history."""

@@ -117,8 +117,16 @@ class RememberedSource(Source, Protocol):
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what the covered tips lead to. `covered` are ids that reports gave as `reached`."""
 
-    def holds(self, object_id: str) -> bool:
-        """Whether an object that was missing is there now."""
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Whether objects that were missing in what is covered have to be looked for anew: one is there now, or may be
+        missed by nobody.
+        """
+
+    def fingerprint(self) -> bytes:
+        """Bytes that differ when a plan may give something new. Cheap: nothing is read but what lists the content.
+
+        Only of a source that was just opened. Raises what opening it raises.
+        """
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Bytes that are the same in every run exactly while the unit's content is."""
@@ -157,6 +165,9 @@ class Lane(Protocol):
     def commit(self) -> None:
         """Make everything that was added durable."""
 
+    def forget(self, target_id: str) -> None:
+        """Nothing more of the target comes until it is planned again. To be called after a commit."""
+
 
 class Memory(Protocol):
     """Where a remembered scan looks up and keeps what was done. Any process may have its own."""
@@ -172,6 +183,9 @@ class Memory(Protocol):
 
     def find(self, unit_id: str, target: int) -> UnitResult | None:
         """What `keep` was given in an earlier run."""
+
+    def drop(self, unit_id: str) -> None:
+        """Forget what `keep` was given: the unit was committed. Never raises."""
 
     def lane(self, number: int) -> Lane:
         """A lane to commit by; one process at a time may hold it."""

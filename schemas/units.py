@@ -156,4 +156,6 @@ class UnitResult:
     record: UnitRecord | None = None
     """What a remembered scan commits of it. Its findings are those of this result."""
     after: int = 0
-    """The record says that the whole target was scanned: it holds once this many others of it were committed."""
+    """The result says that the whole target was scanned: it holds once this many records of it were committed."""
+    ends: bool = False
+    """The target's last result in a remembered scan: everything about it was committed."""

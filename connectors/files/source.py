@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from blake3 import blake3
+
 from gossip.connectors.files.ignore import IgnoreRules
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.engine.findings import display_path
@@ -15,7 +17,7 @@ from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gossip.schemas.protocols import Opened
 
@@ -106,9 +108,19 @@ class FileSource:
         """As `plan`: whether a file has changed is for its unit's key to say."""
         return self._plan(remembered=True)
 
-    def holds(self, object_id: str) -> bool:
-        """Files are never missing: those that are listed were there."""
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Never: files are not covered."""
         return False
+
+    def fingerprint(self) -> bytes:
+        """Names, sizes and times of all files."""
+        digest = blake3()
+        for item in self._plan(remembered=True):
+            if isinstance(item, ScanUnit):
+                digest.update(self.content_key(item))
+            else:
+                digest.update(repr(item).encode("utf-8", "surrogateescape"))
+        return digest.digest()
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""

@@ -11,7 +11,7 @@ another execution lives, and this one stops. Two executions in one instant may b
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,6 +115,10 @@ class CommitLane:
         if self._buffered >= self._buffer_rows:
             self.commit()
         return True
+
+    def forget(self, units: Iterable[str]) -> None:
+        """Units that cannot be delivered again until the ledger was asked about them: they need no memory any more."""
+        self._done.difference_update(units)
 
     def commit(self) -> int:
         """Make all that was added durable and return the number it has; 0 where there was nothing to write.

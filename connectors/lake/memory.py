@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -102,6 +103,8 @@ class RememberedLane:
         self._lane = CommitLane(location, name, context)
         self._owners: dict[str, dict[bytes, str]] = {}
         """By target id: the unit that has an occurrence."""
+        self._units: defaultdict[str, list[str]] = defaultdict(list)
+        """By target id: the units that were added."""
 
     def add(self, record: UnitRecord) -> list[Finding] | None:
         """Take a unit. Raises FencedError and errors of the storage."""
@@ -113,12 +116,18 @@ class RememberedLane:
         unit = record.unit_id
         fresh = [f for f in record.findings if owners.setdefault(bytes.fromhex(f.occurrence_id), unit) == unit]
         record.findings = fresh
+        self._units[record.target_id].append(unit)
         self._lane.add(record)
         return fresh
 
     def commit(self) -> None:
         """Make everything that was added durable. Raises FencedError and errors of the storage."""
         self._lane.commit()
+
+    def forget(self, target_id: str) -> None:
+        """Let go of what is held of a target: the next round reads anew what it needs."""
+        self._owners.pop(target_id, None)
+        self._lane.forget(self._units.pop(target_id, []))
 
     def _load(self, target_id: str) -> dict[bytes, str]:
         import pyarrow.compute as pc

@@ -2,11 +2,12 @@
 
     format.json   version of the format, number of lanes, id of the tenant's key, place of the lake
     tenant.key    64 hex digits, readable by the owner alone; not there where the key comes from elsewhere
-    unparked.json attempts that are forgiven, by unit
+    unparked.json attempts that are forgiven, by unit; its lock is held while it is written
     lock          held by the processes of the run that uses the folder; names the first of them
     lake/         the lake, unless it is at a URI
+    mirrors/      bare mirrors of remote repositories
 
-No file holds a secret of what was scanned, nor a byte of it.
+But for the mirrors, no file holds a secret of what was scanned, nor a byte of it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ LOCK_WAIT_SECONDS = 5.0
 """How long processes of a run that was killed may take to notice it and go."""
 
 _FORMAT, _KEY, _LOCK, _UNPARKED = "format.json", "tenant.key", "lock", "unparked.json"
+_UNPARKED_LOCK = "unparked.lock"
 _LOCK_BYTES_MAX = 4096
 
 
@@ -88,8 +90,11 @@ def lake_of(folder: str, options: Mapping[str, str] | None = None) -> Location:
 
 
 def unpark(folder: str, attempts: Mapping[str, int]) -> None:
-    """Forgive units their attempts so far. Hold the folder first."""
-    with _explained(folder):
+    """Forgive units their attempts so far. A run that goes on meanwhile need not know; a watch looks."""
+    import fcntl
+
+    with _explained(folder), open(os.path.join(folder, _UNPARKED_LOCK), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         _write(folder, _UNPARKED, json.dumps({**(_read_json(folder, _UNPARKED) or {}), **attempts}).encode(), 0o644)
 
 

@@ -6,6 +6,7 @@ what a finding holds, and never a secret: hashes, previews, places.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -49,6 +50,19 @@ class Pending:
                 return _result(json.load(file), target)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def drop(self, unit_id: str) -> None:
+        """Forget one unit, also where it is done for one history only."""
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self._folder, unit_id.partition("@")[0]))
+
+    def clear_others(self) -> None:
+        """Forget what other policies left."""
+        above, own = os.path.split(self._folder)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(above):
+                if name != own:
+                    shutil.rmtree(os.path.join(above, name), ignore_errors=True)
 
     def clear(self) -> None:
         """Forget everything, of all policies."""

@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
         "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
         "status": ("gossip.flows.cli.state:status", "Show what a state folder remembers."),
         "unpark": ("gossip.flows.cli.state:unpark", "Let units be tried again that were given up on."),
+        "watch": ("gossip.flows.cli.watch:watch", "Follow targets for new commits and files, until stopped."),
     }
 )
 """Command name -> (import path, one line for the list of commands), sorted by name."""

@@ -17,6 +17,9 @@ class ScanOptions:
     outputs: tuple[str, ...] = ()
     staged: bool = False
     since: str | None = None
+    branches: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    excluded_refs: tuple[str, ...] = ()
     history: bool = True
     ignored: bool = False
     gitignore: bool = False

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.flows.cli.fetching import fetching
 from gossip.flows.cli.streams import is_terminal, say
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.remember import remembering
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
-from gossip.flows.sources import open_source
+from gossip.flows.sources import OpenedSources
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from bytewax.dataflow import Dataflow
 
-    from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.remember import Session
@@ -41,16 +42,17 @@ _SIGNAL_EXIT = 128
 def run_scan(options: ScanOptions) -> int:
     """Run a scan and return its exit code. Raises MisuseError before anything is scanned, and the errors of outputs."""
     config = _config(options)
-    for target in config.targets:
-        open_source(target)
+    sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
-    with remembering(options, config) as session:
-        return _run(replace(config, tenant_key=session.state.tenant_key) if session else config, options, session)
+    with remembering(options, config) as session, fetching(config, options) as here:
+        sources.add(target for target in here.targets if target not in config.targets)
+        return _run(replace(here, tenant_key=session.state.tenant_key) if session else here, options, session, sources)
 
 
-def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> int:
+def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sources: OpenedSources) -> int:
     from gossip.connectors.report import open_reporter
     from gossip.flows.scan import build_detector
+    from gossip.operators.worker import Worker
 
     detector = build_detector(config)
     if session is not None:
@@ -66,7 +68,8 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> i
         say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
     if session is not None:
         report.summary.policy_hash = session.context.policy_hash
-    stopped = _guarded(config, options, detector, report, bar, session)
+    worker = Worker(config, sources, lambda: detector, session.memory if session else None)
+    stopped = _guarded(worker, options, report, bar, session)
     if stopped is not None:
         return stopped
     if not options.quiet:
@@ -96,7 +99,8 @@ def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
     """Refuse outputs that would overwrite each other, or what is to be read, before one of them is opened."""
     from gossip.connectors.report import STDOUT, format_of
 
-    taken = {os.path.realpath(target.location): "a target" for target in config.targets if target.kind != "stdin"}
+    places = [t.location for t in config.targets if t.kind != "stdin" and not is_waiting(t)]
+    taken = {os.path.realpath(place): "a target" for place in places}
     for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
         if path:
             taken[os.path.realpath(path)] = what
@@ -121,13 +125,15 @@ def _config(options: ScanOptions) -> ScanConfig:
         options.targets,
         mode=chosen[0] if chosen else "history",
         since=options.since,
+        refs=(*(f"refs/heads/{name}" for name in options.branches), *options.refs),
+        excluded_refs=options.excluded_refs,
         gitignore=options.gitignore,
         ignored=options.ignored,
         rules=options.rules,
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
-        tenant_key=_tenant_key(options.tenant_key_file),
+        tenant_key=tenant_key_of(options.tenant_key_file),
         decode=options.decode,
         decode_depth=options.decode_depth,
         archives=options.archives,
@@ -135,7 +141,8 @@ def _config(options: ScanOptions) -> ScanConfig:
     )
 
 
-def _tenant_key(path: str | None) -> bytes | None:
+def tenant_key_of(path: str | None) -> bytes | None:
+    """The key in a file, None for none. Raises MisuseError."""
     if path is None:
         return None
     try:
@@ -164,20 +171,17 @@ def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
 
 
 def _guarded(
-    config: ScanConfig,
+    worker: Worker,
     options: ScanOptions,
-    detector: Detector,
     report: RunReport,
     bar: ProgressBar | None,
     session: Session | None,
 ) -> int | None:
     """Run the flow and end the report; an exit code where the run did not reach its end, else None."""
     from gossip.flows.supervisor import Interrupted
-    from gossip.operators.worker import Worker
 
     try:
         try:
-            worker = Worker(config, open_source, lambda: detector, session.memory if session else None)
             _execute(worker, options, report, bar)
         except Interrupted as stop:
             report.interrupted(f"by {stop}")

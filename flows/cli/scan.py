@@ -19,6 +19,9 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE, format by extension.")
 @click.option("--staged", is_flag=True, help="Git: what the index adds to HEAD.")
 @click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")
+@click.option("--branch", "branches", multiple=True, metavar="PATTERN", help="Git: only these branches; * as in globs.")
+@click.option("--ref", "refs", multiple=True, metavar="PATTERN", help="Git: only these refs, as v1.* or refs/pull/*.")
+@click.option("--exclude-ref", "excluded_refs", multiple=True, metavar="PATTERN", help="Git: all refs but these.")
 @click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
@@ -45,7 +48,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
 def scan(**values: object) -> None:
-    """Scan each TARGET once: a file, a folder, a Git repository, or - for standard input.
+    """Scan each TARGET once: a file, a folder, a Git repository (also by URL), or - for standard input.
 
     A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit
     holds yet. A

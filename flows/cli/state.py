@@ -58,21 +58,20 @@ def status(state: str, fmt: str, options: tuple[str, ...]) -> None:
 @click.option("--state", metavar="DIR", required=True, help="State folder of a remembered scan.")
 @click.option("--storage-option", "options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 def unpark(units: tuple[str, ...], state: str, options: tuple[str, ...]) -> None:
-    """Let the next scan try parked units again: those named, or all.
+    """Let the next scan, or the watch that runs, try parked units again: those named, or all.
 
     A unit is parked when it could not be scanned in full three times. `gossip status` lists parked units.
     """
     from gossip.connectors.state import folder
 
     lake = folder.lake_of(state, storage_options(options))
-    with folder.held(state):
-        failed = _rows(lake, FAILED)
-        parked = {row["unit_id"]: row["attempts"] for row in _parked(failed, folder.unparked_of(state))}
-        unknown = sorted(set(units) - parked.keys())
-        if unknown:
-            raise MisuseError(f"{unknown[0]}: no parked unit of {state}; `gossip status` lists them")
-        chosen = {unit: parked[unit] for unit in units or parked}
-        folder.unpark(state, chosen)
+    failed = _rows(lake, FAILED)
+    parked = {row["unit_id"]: row["attempts"] for row in _parked(failed, folder.unparked_of(state))}
+    unknown = sorted(set(units) - parked.keys())
+    if unknown:
+        raise MisuseError(f"{unknown[0]}: no parked unit of {state}; `gossip status` lists them")
+    chosen = {unit: parked[unit] for unit in units or parked}
+    folder.unpark(state, chosen)
     click.echo(f"{len(chosen)} units will be tried again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -19,6 +20,7 @@ from gossip.connectors.lake.storage import location
 from tests.chaos.making import COMMITS, FILES_PER_COMMIT, TREE_FILES, all_files, ended, make_targets, run, start, tables
 from tests.support.cli import TOKEN_RULES
 from tests.support.repos import plain_token
+from tests.support.watching import Watching
 
 if TYPE_CHECKING:
     import subprocess
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 JOBS = (1, 2, 4)
-SERIES = 6
+SERIES = int(os.environ.get("GOSSIP_CHAOS_SERIES", "6"))
+WATCHES = SERIES // 2
 KILLS_PER_SERIES = 5
 FINDINGS = COMMITS * FILES_PER_COMMIT // 2 + 1 + TREE_FILES * 2 // 3
 
@@ -83,6 +86,28 @@ def test_kills_at_random(world: World, tmp_path: Path, seed: int) -> None:
             time.sleep(draw.uniform(0.3, 1.6))
             kill(process, everything=draw.random() < 0.5, draw=draw)
             ended(process)
+    last = run(tmp_path / "state", world.rules, world.targets, draw.choice(JOBS))
+    assert (last.code in {0, 1}, last.err) == (True, b"")
+    world.check(tmp_path / "state" / "lake")
+
+
+@pytest.mark.parametrize("seed", range(WATCHES))
+def test_watches_that_are_killed(world: World, tmp_path: Path, seed: int) -> None:
+    """As above, where the supervisor starts again what died. A scan finds what is left to do, if anything."""
+    draw = random.Random(seed)
+    settings = tmp_path / "watch.yaml"
+    settings.write_text(json.dumps({"rules": world.rules, "interval": 0.2, "targets": world.targets}))
+    for _ in range(KILLS_PER_SERIES):
+        crash = {"GOSSIP_TEST_CRASH": f"{draw.choice(HOOK_POINTS)}:{draw.randint(1, 4)}"} if draw.random() < 0.6 else {}
+        jobs = str(draw.choice(JOBS))
+        with Watching(tmp_path, settings, "-j", jobs, module="tests.chaos.driver", **crash) as watch:
+            time.sleep(draw.uniform(1.0, 2.5))
+            kill(watch.process, everything=draw.random() < 0.5, draw=draw)
+            time.sleep(draw.uniform(0.0, 1.0))
+    with Watching(tmp_path, settings, "-j", str(draw.choice(JOBS))) as watch:
+        watch.until(lambda w: w.heard("watching"))
+        time.sleep(draw.uniform(0.0, 2.0))
+        assert watch.stop() == 0
     last = run(tmp_path / "state", world.rules, world.targets, draw.choice(JOBS))
     assert (last.code in {0, 1}, last.err) == (True, b"")
     world.check(tmp_path / "state" / "lake")

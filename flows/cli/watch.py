@@ -1,0 +1,83 @@
+"""`gossip watch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from gossip.flows.cli.lake import STORAGE_HELP
+
+if TYPE_CHECKING:
+    from gossip.schemas.protocols import Reporter
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG")
+@click.option("--state", metavar="DIR", required=True, help="Remember what was scanned in DIR.")
+@click.option("--lake", metavar="URI", help="Where findings are kept; default: DIR/lake.")
+@click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Processes; default: one a CPU.")
+@click.option("-f", "--format", "fmt", type=click.Choice(["text", "jsonl"]), help="Format of stdout.")
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE (.jsonl, .txt) too.")
+@click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
+@click.option("-q", "--quiet", is_flag=True, help="Only problems on stderr.")
+@click.option("--debug", is_flag=True, help="Where errors come from.")
+def watch(**values: object) -> None:
+    """Follow the targets that the file CONFIG names, until stopped.
+
+    New commits and changed files are scanned as they come; findings go to stdout once they are in the lake. The file
+    and its rules are loaded again when they change. SIGTERM and Ctrl-C end it after what is under way was committed; it
+    may also be killed, and goes on where it was.
+    """
+    run_watch(WatchOptions(**values))  # type: ignore[arg-type]
+    sys.exit(0)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """One field an option; see `gossip watch --help`."""
+
+    config: str
+    state: str
+    lake: str | None = None
+    storage_options: tuple[str, ...] = ()
+    jobs: int | None = None
+    fmt: str | None = None
+    outputs: tuple[str, ...] = ()
+    tenant_key_file: str | None = None
+    quiet: bool = False
+    debug: bool = False
+
+
+def run_watch(options: WatchOptions) -> None:
+    """Run a watch until a signal ends it. Raises what `Watch.run` raises, and MisuseError before anything is made."""
+    from gossip.connectors.report import open_reporter
+    from gossip.connectors.state.folder import held, open_state
+    from gossip.flows.cli.lake import storage_options
+    from gossip.flows.cli.running import tenant_key_of
+    from gossip.flows.remember import given_key
+    from gossip.flows.watching.run import Watch
+    from gossip.flows.watching.settings import load_settings
+    from gossip.schemas.summary import Summary
+
+    load_settings(options.config)
+    key = given_key(tenant_key_of(options.tenant_key_file))
+    with held(options.state):
+        state = open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
+        reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
+        reporters.append(open_reporter(options.fmt, None, debug=options.debug))
+        try:
+            Watch(options.config, state, reporters, processes=options.jobs or _cpus(), quiet=options.quiet).run()
+            for reporter in reporters:
+                reporter.close(Summary())
+        finally:
+            for reporter in reporters:
+                reporter.abort()
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

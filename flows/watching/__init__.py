@@ -1,0 +1,1 @@
+"""`gossip watch`: targets that are followed until somebody stops it."""
