@@ -83,12 +83,11 @@ def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
     from gossip.operators.worker import Worker
 
     config = _config(options)
-    for target in config.targets:
-        open_source(target)
+    sources = OpenedSources(config.targets)
     detector = build_detector(config)
     report = RunReport(config, [reporter], detector.rule_set)
     try:
-        _execute(Worker(config, open_source, lambda: detector, None), options, report, None)
+        _execute(Worker(config, sources, lambda: detector, None), options, report, None)
         report.close()
     finally:
         report.abort()

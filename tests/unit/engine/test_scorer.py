@@ -18,18 +18,17 @@ TABLE = {"^ab": 20, "ab$": 40}
 
 def test_facts() -> None:
     """All of them, of one match."""
-    assert sorted(features(LINE, FULL, VALUE, TABLE)) == sorted(
+    of_value_and_name, grams, line = features(LINE, FULL, VALUE, TABLE)
+    assert sorted(of_value_and_name) == sorted(
         [
             *("c:aA0-", "s:5", "cs:aA0-:5", "r:6", "cr:aA0-:6", "sr:5:6", "rm:aA0-:4", "ru:0:5"),
-            *("sh:a-A0", "t:aA0-:4", "e:9", "es:5:4", "^a", "$0", "^a", "$1", "m:-", "rnd:5:6"),
+            *("sh:a-A0", "t:aA0-:4", "e:9", "es:5:4", "^a", "$0", "$1", "m:-", "rnd:5:6"),
             *("v:ab", "v:c", "v:0", "=ab-c1"),
-            *("^ab", "ab-", "b-c", "-c1", "c1$", "^ab-", "ab-c", "b-c1", "-c1$"),
-            *("w:db", "w:token", "w:db token", "wc:token:c:aA0-:", "w$:token", "w^:db", "nk:m"),
-            *("g: = '", "a:'", "a2:'; w", "q:''", "b:;"),
-            *("l:let", "l:user", "l:1"),
-            *("p:user", "p:1", "f:end"),
+            *("w:db", "w:token", "w:db token", "wc:token:aA0-:", "w$:token", "w^:db", "nk:m", "g: = '"),
         ]
     )
+    assert grams == sorted(f"~{gram}" for gram in ("^ab", "ab-", "b-c", "-c1", "c1$", "^ab-", "ab-c", "b-c1", "-c1$"))
+    assert line == sorted(["a:'", "a2:'; w", "q:''", "b:;", "l:let", "l:user", "l:1", "p:user", "p:1", "f:end"])
 
 
 def test_facts_do_not_depend_on_what_is_far_away() -> None:
@@ -43,11 +42,26 @@ def test_facts_do_not_depend_on_what_is_far_away() -> None:
 
 def test_sum_and_steps() -> None:
     """The bias and the weight of each fact once; the first step that is reached gives the confidence."""
-    scorer = Scorer(-50, {"c:aA0-": 30, "^a": 25, "elsewhere": 900}, TABLE, ((5, 7), (0, 4)))
-    assert scorer.sum(LINE, FULL, VALUE) == 5
-    assert scorer.confidence(LINE, FULL, VALUE) == 7
-    assert scorer._replace(bias=-51).confidence(LINE, FULL, VALUE) == 4
-    assert scorer._replace(bias=-56).confidence(LINE, FULL, VALUE) == 0
+    weights, grams = {"c:aA0-": 20, "v:ab": 5, "p:user": 25, "elsewhere": 900}, {"ab-": 5}
+
+    def judged(bias: int, gates: tuple[int, int] = (-100, -100)) -> int:
+        return Scorer(bias, weights, grams, TABLE, ((5, 7), (0, 4)), gates).confidence(LINE, FULL, VALUE)
+
+    assert [judged(bias) for bias in (-50, -51, -56)] == [7, 4, 0]
+    assert [judged(-50, gates) for gates in ((-25, -20), (-24, -100), (-100, -19))] == [7, 0, 0]
+
+
+def test_what_is_remembered_changes_nothing() -> None:
+    """The same matches again, and more values than are remembered, with the same answers."""
+    scorer = load_scorer()
+    lines = [b"password = 'Kq%dzV%dx'\n" % (n, n * n) for n in range(5000)]
+
+    def judged(line: bytes) -> int:
+        return scorer.confidence(line, (0, len(line) - 1), (line.index(b"'") + 1, line.rindex(b"'")))
+
+    first = [judged(line) for line in lines]
+    assert first == [judged(line) for line in lines]
+    assert first[::500] == [load_scorer().confidence(x, (0, len(x) - 1), (12, len(x) - 2)) for x in lines[::500]]
 
 
 def test_shipped_weights() -> None:
