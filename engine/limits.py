@@ -7,6 +7,11 @@ from gossip.schemas.errors import MisuseError
 MATCH_BYTES_MAX = 16 * 1024
 """Longest match of a rule whose regex has no bound of its own (spec: full radius of the private-key rule)."""
 
+SCORED_BYTES_MAX = 512
+"""Longest match of a rule that the scorer judges. Such rules leave their repetitions without bounds: every count of a
+bounded one is a state of its own, and building the states took RE2 longer than all the rest of a first scan.
+"""
+
 KEYWORD_RADIUS_BYTES = 256
 """A rule's keyword must stand within this distance of the match (spec: radius of 202 of 223 rules)."""
 

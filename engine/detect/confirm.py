@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gossip.engine.detect.judge import Judge
 from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes
 from gossip.engine.limits import LINE_CONTEXT_BYTES
-from gossip.engine.rules.patterns import compile_bytes
+from gossip.engine.rules.patterns import Pattern
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gossip.engine.detect.segment import Segment
     from gossip.engine.rules.compiler import Program
     from gossip.engine.rules.model import RuleSet
+    from gossip.engine.rules.patterns import Found
 
 Windows = dict[int, list[tuple[int, int]]]
 """By rule, disjoint and ascending."""
@@ -30,7 +31,7 @@ class Confirmer:
     ) -> None:
         self._plans = program.plans
         self._suppressed = suppressed
-        self._patterns: dict[int, Any] = {}
+        self._patterns: dict[int, Pattern] = {}
         self._everywhere = [i for i, plan in enumerate(program.plans) if plan.everywhere]
         # Nobody asks for the matches of a rule that is not reported, unless they are a part of another's.
         self._unasked = frozenset(i for i, r in enumerate(rule_set.rules) if r.skip_report and i not in components)
@@ -101,11 +102,11 @@ class Confirmer:
             if kept is not None:
                 yield kept
 
-    def _found(self, rule: int, data: bytes, window: tuple[int, int], limit: int) -> Iterator[Any]:
+    def _found(self, rule: int, data: bytes, window: tuple[int, int], limit: int) -> Iterator[Found]:
         """What RE2 finds in a window of matches that start before `limit`."""
         pattern = self._patterns.get(rule)
         if pattern is None:
-            pattern = self._patterns[rule] = compile_bytes(self._plans[rule].pattern.encode())
+            pattern = self._patterns[rule] = Pattern(self._plans[rule].pattern.encode())
         width = self._plans[rule].width
         position, high = window
         while position < min(high, limit):
@@ -121,7 +122,7 @@ class Confirmer:
             position = found.end()
             yield found
 
-    def _kept(self, rule: int, found: Any, buffer: Buffer, top: Buffer) -> Kept | None:
+    def _kept(self, rule: int, found: Found, buffer: Buffer, top: Buffer) -> Kept | None:
         judged = self.judge.judge(rule, found, buffer)
         if judged is None:
             return None

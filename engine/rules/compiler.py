@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import hyperscan
 
-from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX, NEAR_BYTES_MAX
+from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX, NEAR_BYTES_MAX, SCORED_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
-from gossip.engine.rules.syntax.forms import render, trigger, widths
+from gossip.engine.rules.syntax.forms import beginning, render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 6
+PROGRAM_FORMAT = 7
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -94,14 +94,17 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors", beside: Rul
         for index, node in enumerate(nodes)
         if node is not None
         for expression in (
-            [_expression(index, node)]
+            [_expression(index, node, plans[index].width, scored=rule_set.rules[index].scorer)]
             if anchors[index] or not _worded(rule_set.rules[index])
             else _by_keywords(index, rule_set.rules[index], plans[index].width)
         )
     ]
     others = [] if beside is None else [_plan(rule, beside.source)[0] for rule in beside.rules]
     more = [None if node is None else derive(node, least=ANCHOR_BYTES_MIN) for node in others]
-    encoded = encoded_expressions([*anchors, *more], decode)
+    # Names such as `key` are too short to say that encoded text is worth decoding.
+    named = rule_set.rules + (() if beside is None else beside.rules)
+    telling = [None if rule.scorer else one for rule, one in zip(named, [*anchors, *more], strict=True)]
+    encoded = encoded_expressions(telling, decode)
     database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
@@ -111,8 +114,8 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors", beside: Rul
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
     plans = [
-        RulePlan(p.pattern, p.width, bool(p.pattern) and i not in seen, node is None or bool(anchor))
-        for i, (p, node, anchor) in enumerate(zip(plans, nodes, anchors, strict=True))
+        RulePlan(p.pattern, p.width, bool(p.pattern) and i not in seen, node is None or bool(told))
+        for i, (p, node, told) in enumerate(zip(plans, nodes, telling, strict=False))
     ]
     probes = tuple(one.probe for one in found + encoded)
     wide = tuple(number for number, one in enumerate(found + encoded) if _is_wide(one))
@@ -126,10 +129,11 @@ def _is_wide(one: Expression) -> bool:
     return one.width is None or one.width > NEAR_BYTES_MAX or bool(one.flags & hyperscan.HS_FLAG_PREFILTER)
 
 
-def _expression(rule: int, node: Node) -> Expression:
-    cut = trigger(node)
-    back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
-    ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
+def _expression(rule: int, node: Node, width: int, *, scored: bool) -> Expression:
+    cut = beginning(node) if scored else trigger(node)
+    limit = width if scored else MATCH_BYTES_MAX
+    back = limit if cut.back is None else min(cut.back, limit)
+    ahead = limit if cut.ahead is None else min(cut.ahead, limit)
     return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead), cut.back)
 
 
@@ -152,7 +156,8 @@ def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
     least, most = widths(parsed.node)
     if least == 0:
         raise MisuseError(f"{where}: key regex: matches the empty string, so it would match everywhere")
-    width = MATCH_BYTES_MAX if most is None else min(most, MATCH_BYTES_MAX)
+    limit = SCORED_BYTES_MAX if rule.scorer else MATCH_BYTES_MAX
+    width = limit if most is None else min(most, limit)
     return parsed.node, RulePlan(pattern.decode("ascii"), width, everywhere=False)
 
 
@@ -223,7 +228,7 @@ def _worded(rule: Rule) -> bool:
     Seven such regexes cost a quarter of the scan of all 614 (tests/bench/engine.py): each of them is run over every
     byte.
     """
-    return bool(rule.keywords) and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
+    return not rule.scorer and bool(rule.keywords) and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
 
 
 def _caseless(byte: int) -> Node:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from gossip.engine.detect.scorer.model import scorer_version
 from gossip.engine.identity import TAG_RULE, derive, policy_hash, rules_digest, var
 
 GENERIC_TAG = "generic"
@@ -106,6 +107,8 @@ class Rule:
     context: LocalContext | None = None
     uuid: bool = False
     """The secret may be a UUID; elsewhere those are identifiers, not secrets."""
+    scorer: bool = False
+    """A model judges each match: most are dropped, and what remains has its confidence from there."""
     validator: str = ""
     """Canonical JSON of the offline validator's specification; empty for none."""
     min_confidence: int | None = None
@@ -144,6 +147,8 @@ class Rule:
             self.skip_report,
             GENERIC_TAG in self.tags,
         ]
+        if self.scorer:
+            canonical.append(["scorer", scorer_version()])
         return derive(TAG_RULE, var(json.dumps(canonical, ensure_ascii=True).encode()))
 
 

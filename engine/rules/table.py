@@ -31,6 +31,7 @@ RULE_KEYS = frozenset(
         "references",
         "regex",
         "required",
+        "scorer",
         "secretGroup",
         "severity",
         "skipReport",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gossip.operators.worker import Worker
     from gossip.schemas.config import ScanConfig
     from gossip.schemas.protocols import Reporter, ResultWriter
+    from gossip.schemas.summary import Summary
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
@@ -80,6 +81,23 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sour
     if not options.quiet:
         _print_summary(report, debug=options.debug)
     return report.summary.exit_code(exit_zero=options.exit_zero)
+
+
+def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
+    """Run a scan whose findings go to `reporter`, and return its totals. Raises MisuseError and what a scan raises."""
+    from gossip.flows.scan import build_detector
+    from gossip.operators.worker import Worker
+
+    config = _config(options)
+    sources = OpenedSources(config.targets)
+    detector = build_detector(config)
+    report = RunReport(config, [reporter], detector.rule_set)
+    try:
+        _execute(Worker(config, sources, lambda: detector, None), options, report, None)
+        report.close()
+    finally:
+        report.abort()
+    return report.summary
 
 
 def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:

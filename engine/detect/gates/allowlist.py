@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gossip.engine.rules.patterns import byte_form, compile_bytes
+from gossip.engine.rules.patterns import Pattern, byte_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +40,8 @@ class CompiledAllowlist:
 
     def __init__(self, allowlist: Allowlist) -> None:
         self.allowlist = allowlist
-        self._regexes: list[Any] | None = None
-        self._paths: list[Any] | None = None
+        self._regexes: list[Pattern] | None = None
+        self._paths: list[Pattern] | None = None
         self._stopwords = tuple(word.encode() for word in allowlist.stopwords)
         self._located = bool(allowlist.paths or allowlist.commits)
 
@@ -50,9 +50,9 @@ class CompiledAllowlist:
         checks = []
         if self.allowlist.regexes:
             if self._regexes is None:
-                self._regexes = [compile_bytes(byte_form(regex)) for regex in self.allowlist.regexes]
+                self._regexes = [Pattern(byte_form(regex)) for regex in self.allowlist.regexes]
             text = getattr(parts, self.allowlist.regex_target)
-            checks.append(any(regex.search(text) for regex in self._regexes))
+            checks.append(any(regex.holds(text) for regex in self._regexes))
         if self._stopwords:
             lowered = parts.secret.lower()
             checks.append(any(word in lowered for word in self._stopwords))
@@ -69,8 +69,8 @@ class CompiledAllowlist:
         checks = []
         if self.allowlist.paths:
             if self._paths is None:
-                self._paths = [compile_bytes(byte_form(regex)) for regex in self.allowlist.paths]
-            checks.append(any(regex.search(path) for regex in self._paths))
+                self._paths = [Pattern(byte_form(regex)) for regex in self.allowlist.paths]
+            checks.append(any(regex.holds(path) for regex in self._paths))
         if self.allowlist.commits:
             # An abbreviated id in the rule file names every commit that begins with it.
             checks.append(bool(commit) and commit.startswith(self.allowlist.commits))
