@@ -91,7 +91,7 @@ def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
 
     Not in it: what is planned (each unit says that itself), and what is shown.
     """
-    options = (config.decode, config.decode_depth, config.archives, config.scan_binary)
+    options = (config.decode, config.decode_depth, config.archives, config.scan_binary, config.reachable_only)
     return scan_policy(rules.policy_hash, repr(options).encode())
 
 

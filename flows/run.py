@@ -72,6 +72,7 @@ class RunReport:
                 summary.suppressed["confidence"] += 1
                 continue
             summary.findings += 1
+            summary.unreachable += finding.unreachable
             self.levels[finding.level] += 1
             for reporter in tuple(self._reporters):
                 with self._output(reporter):
@@ -184,6 +185,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     decode_depth: int | None = None,
     archives: bool = True,
     scan_binary: bool = False,
+    reachable_only: bool = False,
 ) -> ScanConfig:
     """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
     if mode not in MODES:
@@ -213,6 +215,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         decode_depth=decode_depth,
         archives=archives,
         scan_binary=scan_binary,
+        reachable_only=reachable_only,
     )
 
 

@@ -156,9 +156,9 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
 
 
 def resolve(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> UnitResult:
-    """Findings at the first place that no rule or allowlist rejects. Sightings without any place were unreachable."""
+    """Findings at the first place that no rule or allowlist rejects."""
     before = tools.detector.suppressed.copy()
-    places = _places(walks)
+    places = _places(tools, gathered, walks)
     found = [_placed(tools, gathered.target, sighting, places) for u in gathered.units for sighting in u.sightings]
     result = _of_walks(tools, gathered.target, walks)
     result.findings[:0] = [finding for finding in found if finding is not None]
@@ -171,14 +171,15 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     is complete, if it is.
     """
     before = tools.detector.suppressed.copy()
-    places = _places(walks)
+    places = _places(tools, gathered, walks)
     results = []
     for unit in gathered.units:
         found = [_placed(tools, gathered.target, sighting, places) for sighting in unit.sightings]
         result = UnitResult(gathered.target, [finding for finding in found if finding is not None])
         if unit.record is not None:
             result.findings[:0] = unit.record.findings
-            result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=None not in found)
+            lasting = all(finding is not None and not finding.unreachable for finding in found)
+            result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=lasting)
         results.append(result)
     plan = gathered.plan
     history = _of_walks(tools, gathered.target, walks)
@@ -193,13 +194,20 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     return results
 
 
-def _places(walks: list[WalkResult]) -> dict[str, list[BlobPlace]]:
+def _places(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> dict[str, list[BlobPlace]]:
+    """Places of every blob with a match, by its id, earliest first; where no ref leads to it, the unreachable ones."""
     places: dict[str, list[BlobPlace]] = {}
     for walk in walks:
         for place in walk.places:
             places.setdefault(place.blob.hex(), []).append(place)
     for found in places.values():
         found.sort(key=lambda place: place.order)
+    objects = [sighting.object_id for unit in gathered.units for sighting in unit.sightings]
+    rest = frozenset(bytes.fromhex(name) for name in objects if name not in places)
+    if rest and not tools.reachable_only:
+        for place in tools.history(gathered.target).places_beyond(rest):
+            places.setdefault(place.blob.hex(), []).append(place)
+    tools.detector.suppressed["unreachable"] += sum(name not in places for name in objects)
     return places
 
 

@@ -74,6 +74,11 @@ class Tools:
         """What is opened inside documents."""
         return Policy(archives=self._config.archives, binary=self._config.scan_binary)
 
+    @property
+    def reachable_only(self) -> bool:
+        """Whether findings in objects that no ref leads to are left out."""
+        return self._config.reachable_only
+
     @cached_property
     def maker(self) -> FindingMaker:
         """Makes findings under the run's tenant."""

@@ -39,6 +39,8 @@ class ScanConfig:
     """Look into archives and documents."""
     scan_binary: bool = False
     """Scan content of no known format too."""
+    reachable_only: bool = False
+    """Leave out what was found in objects that no ref leads to."""
 
 
 def parsed_key(raw: bytes, where: str) -> bytes:

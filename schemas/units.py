@@ -91,6 +91,8 @@ class Place(NamedTuple):
     author: str = ""
     email: str = ""
     date: str = ""
+    unreachable: bool = False
+    """No ref leads to the document. `path` is empty where no commit does either."""
 
 
 class Sighting(NamedTuple):

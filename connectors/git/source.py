@@ -6,9 +6,7 @@ staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
 In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
-with
-findings are placed, by walking the commits; a blob that no commit leads to is unreachable, and what was found in it
-falls.
+with findings are placed, by walking the commits; a blob that no ref leads to is unreachable, and its findings say so.
 """
 
 from __future__ import annotations
@@ -25,19 +23,20 @@ from blake3 import blake3
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.documents import blob_document
-from gossip.connectors.git.history import Graph, author_of, commits_at, parse_commit, read_graph
+from gossip.connectors.git.history import Graph, author_of, commits_at, read_graph
 from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
 from gossip.connectors.git.packs.reader import UnitReader
 from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
+from gossip.connectors.git.unreachable import commits_beyond
+from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, planned_commits, tree_of, walk_commits
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
-from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
+from gossip.schemas.units import BlobPlace, HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,7 +131,11 @@ class GitSource:
             trees = TreeReader(self._store)
             seen: set[bytes] = set()
             wanted = chain(
-                (blob for c in self._planned(graph) for _, blob in introduced(trees, c.tree, c.parents, seen)),
+                (
+                    blob
+                    for c in planned_commits(self._store, graph)
+                    for _, blob in introduced(trees, c.tree, c.parents, seen)
+                ),
                 graph.blobs,
                 (blob for _, blob in self._checkout.replaced),
             )
@@ -272,32 +275,10 @@ class GitSource:
         self._losses.extend(graph.losses)
         return graph
 
-    def _planned(self, graph: Graph) -> Iterator[PlannedCommit]:
-        trees: dict[bytes, bytes | None] = {}
-        for name, commit in graph.ordered():
-            parents = []
-            for parent in commit.parents:
-                known = graph.commits.get(parent)
-                tree = known.tree if known else self._outside_tree(parent, trees)
-                if tree is not None:
-                    parents.append(tree)
-            yield PlannedCommit(name, commit.tree, tuple(parents))
-        for tree in graph.trees:
-            yield PlannedCommit(b"", tree, ())
-
-    def _outside_tree(self, name: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
-        """The tree of a commit that is not walked itself, None where it is not here (its loss is counted already)."""
-        if name not in known:
-            try:
-                known[name] = parse_commit(self._store.read(name)[1]).tree
-            except PermanentError:
-                known[name] = None
-        return known[name]
-
     def _plan_history(self, graph: Graph) -> Iterator[HistoryUnit]:
         batch: list[PlannedCommit] = []
         first = 0
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             batch.append(commit)
             if len(batch) >= COMMITS_PER_UNIT:
                 yield self._history(first, batch, ())
@@ -318,10 +299,10 @@ class GitSource:
         # A file that was only moved or copied since is not new: what the trees at the range's lower end hold is known.
         seen: set[bytes] = set()
         for name in {self._since_commit, *graph.outside()}:
-            tree = self._outside_tree(name, {})
+            tree = tree_of(self._store, name)
             if tree is not None:
                 seen.update(blob for _, blob in introduced(trees, tree, ()))
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             for path, blob in introduced(trees, commit.tree, commit.parents):
                 if blob not in seen:
                     seen.add(blob)
@@ -392,3 +373,15 @@ class GitSource:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
         return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
+
+    def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
+        """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
+        own = frozenset(filter(self._store.own, wanted))
+        if not own:
+            return []
+        reachable = read_graph(self._store, self._repository.tips(), self._repository.shallow())
+        beyond = tuple(planned_commits(self._store, commits_beyond(self._store, reachable.commits)))
+        found = walk_commits(self._store, self._target.index, (0, beyond, ()), own, self._place, None).places
+        placed = {place.blob for place in found}
+        found += tuple(BlobPlace(blob, (len(beyond), 0), Place(b"")) for blob in sorted(own - placed))
+        return [place._replace(place=place.place._replace(unreachable=True)) for place in found]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gossip.connectors.git.history import parse_commit
 from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.schemas.errors import PermanentError
 from gossip.schemas.units import BlobPlace, Place, WalkResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from gossip.connectors.git.history import Graph
     from gossip.connectors.git.store import ObjectStore
 
 COMMITS_PER_UNIT = 512
@@ -30,6 +33,34 @@ class PlannedCommit(NamedTuple):
 History = tuple[int, tuple[PlannedCommit, ...], tuple[tuple[bytes, bytes], ...]]
 """Order of the first commit, the commits, and (path, blob id) of what no commit needs to hold: files of the index, and
 blobs that a ref names directly, whose path is empty."""
+
+
+def planned_commits(store: ObjectStore, graph: Graph) -> Iterator[PlannedCommit]:
+    """The commits of a graph in its order, then the trees that tags name directly."""
+    outside: dict[bytes, bytes | None] = {}
+    for name, commit in graph.ordered():
+        parents = []
+        for parent in commit.parents:
+            known = graph.commits.get(parent)
+            if known is not None:
+                parents.append(known.tree)
+                continue
+            if parent not in outside:
+                outside[parent] = tree_of(store, parent)
+            tree = outside[parent]
+            if tree is not None:
+                parents.append(tree)
+        yield PlannedCommit(name, commit.tree, tuple(parents))
+    for tree in graph.trees:
+        yield PlannedCommit(b"", tree, ())
+
+
+def tree_of(store: ObjectStore, commit: bytes) -> bytes | None:
+    """The tree of a commit, None where that is not here: its loss is counted already."""
+    try:
+        return parse_commit(store.read(commit)[1]).tree
+    except PermanentError:
+        return None
 
 
 def walk_commits(

@@ -19,6 +19,7 @@ class ScanOptions:
     since: str | None = None
     history: bool = True
     ignored: bool = False
+    reachable_only: bool = False
     gitignore: bool = False
     rules: str | None = None
     min_confidence: int = 0

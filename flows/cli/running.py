@@ -113,6 +113,7 @@ def _config(options: ScanOptions) -> ScanConfig:
         decode_depth=options.decode_depth,
         archives=options.archives,
         scan_binary=options.scan_binary,
+        reachable_only=options.reachable_only,
     )
 
 

@@ -21,6 +21,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")
 @click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
+@click.option("--reachable-only", is_flag=True, help="Git: leave out findings in objects that no ref leads to.")
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
 @click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
 @click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
