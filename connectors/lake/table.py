@@ -107,8 +107,9 @@ class LakeTable:
         missing = self._missing()
         with contextlib.suppress(CommitFailedError):
             if missing:
-                types = {column.name: _DELTA_TYPES[column.type] for column in TABLES[self.name]}
-                self.delta.alter.add_columns([Field(name, PrimitiveType(types[name])) for name in missing])
+                types = {column.name: column.type for column in TABLES[self.name]}
+                added = [Field(name, PrimitiveType(_DELTA_TYPES[types[name]])) for name in missing]
+                self.delta.alter.add_columns(added)
             else:
                 self.delta.alter.set_table_properties({META_VERSION: str(TABLE_VERSION)}, raise_if_not_exists=False)
 
