@@ -122,10 +122,10 @@ class Sighting(NamedTuple):
 
 
 class BlobPlace(NamedTuple):
-    """A place of a wanted blob: `order` ascends with the history, then with the tree."""
+    """A place of a wanted blob: `order` ascends with the history, then with the paths."""
 
     blob: bytes
-    order: tuple[int, int]
+    order: tuple[int, bytes]
     place: Place
 
 

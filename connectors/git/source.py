@@ -31,7 +31,7 @@ from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.unreachable import commits_beyond
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, planned_commits, tree_of, walk_commits
+from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, Walker, planned_commits, tree_of, walk_commits
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Opened
@@ -73,6 +73,10 @@ class GitSource:
     @cached_property
     def _store(self) -> ObjectStore:
         return self._repository.store()
+
+    @cached_property
+    def _walker(self) -> Walker:
+        return Walker(self._store)
 
     @property
     def instance(self) -> bytes:
@@ -372,7 +376,7 @@ class GitSource:
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
-        return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
+        return walk_commits(self._walker, self._target.index, history, unit.wanted, self._place, path_wanted)
 
     def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
         """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
@@ -381,7 +385,7 @@ class GitSource:
             return []
         reachable = read_graph(self._store, self._repository.tips(), self._repository.shallow())
         beyond = tuple(planned_commits(self._store, commits_beyond(self._store, reachable.commits)))
-        found = walk_commits(self._store, self._target.index, (0, beyond, ()), own, self._place, None).places
+        found = walk_commits(self._walker, self._target.index, (0, beyond, ()), own, self._place, None).places
         placed = {place.blob for place in found}
-        found += tuple(BlobPlace(blob, (len(beyond), 0), Place(b"")) for blob in sorted(own - placed))
+        found += tuple(BlobPlace(blob, (len(beyond), b""), Place(b"")) for blob in sorted(own - placed))
         return [place._replace(place=place.place._replace(unreachable=True)) for place in found]
