@@ -78,7 +78,7 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
         op.output("write", op.key_on("to_writer", results, lambda _result: PARTITION), ResultSink(writer))
     else:
         by_lane = op.key_on("to_lane", results, lambda result: lane_key(memory, result))
-        op.output("commit", by_lane, CommitSink(memory, writer))
+        op.output("commit", by_lane, CommitSink(memory, writer, worker.profile))
     return flow
 
 

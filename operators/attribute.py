@@ -17,6 +17,7 @@ from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from gossip.operators.profile import ATTRIBUTE, phase_of
 from gossip.operators.remember import covered_record, missing_in, placed_record, walk_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
@@ -69,12 +70,17 @@ def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream
     walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkUnit) else None)
     gathered = op.filter_map("gathered", flat, lambda item: item if isinstance(item, Gathered) else None)
     walked = spread_map(
-        "walk", walks, lambda unit: walk_unit(worker.tools, unit), worker.walk_balance, lambda _unit: 1.0
+        "walk", walks, lambda unit: _measured_walk(worker, unit), worker.walk_balance, lambda _unit: 1.0
     )
     merged: Stream[Gathered | WalkResult] = op.merge("merge", gathered, walked)
     keyed = op.key_on("key", merged, lambda item: str(item.target))
     resolved = op.stateful_batch("resolve", keyed, lambda _state: ResolveLogic(worker))
     return op.map("results", resolved, lambda pair: pair[1])
+
+
+def _measured_walk(worker: Worker, unit: WalkUnit) -> WalkResult:
+    with phase_of(worker.profile, ATTRIBUTE):
+        return walk_unit(worker.tools, unit)
 
 
 def walk_unit(tools: Tools, unit: WalkUnit) -> WalkResult:
@@ -147,9 +153,10 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
         if self._gathered is None or len(self._walks) < self._gathered.plan.histories:
             return (), StatefulBatchLogic.RETAIN
         tools, gathered = self._worker.tools, self._gathered
-        if self._worker.memory is None:
-            return sliced(resolve(tools, gathered, self._walks)), StatefulBatchLogic.DISCARD
-        return resolve_units(tools, gathered, self._walks), StatefulBatchLogic.DISCARD
+        with phase_of(self._worker.profile, ATTRIBUTE):
+            if self._worker.memory is None:
+                return sliced(resolve(tools, gathered, self._walks)), StatefulBatchLogic.DISCARD
+            return resolve_units(tools, gathered, self._walks), StatefulBatchLogic.DISCARD
 
     def snapshot(self) -> None:
         """Nothing to resume from."""

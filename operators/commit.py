@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from gossip.operators.profile import COMMIT, Profile, phase_of
 from gossip.operators.remember import lane_of
 from gossip.schemas.protocols import Lane, Memory, ResultWriter
 from gossip.schemas.units import UnitResult
@@ -31,8 +32,9 @@ class CommitSink(FixedPartitionedSink[UnitResult, None]):
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
 
-    def __init__(self, memory: Memory, writer: Callable[[], ResultWriter]) -> None:
+    def __init__(self, memory: Memory, writer: Callable[[], ResultWriter], profile: Profile | None = None) -> None:
         self._memory = memory
+        self._profile = profile
         self._writer = writer
 
     def list_parts(self) -> list[str]:
@@ -46,15 +48,20 @@ class CommitSink(FixedPartitionedSink[UnitResult, None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> CommitPartition:
         """The partition of a lane. The lane itself is opened with its first unit: most have none."""
         number = int(for_part.removeprefix("lane-"))
-        return CommitPartition(lambda: self._memory.lane(number), self._writer())
+        return CommitPartition(lambda: self._memory.lane(number), self._writer(), profile=self._profile)
 
 
 class CommitPartition(StatefulSinkPartition[UnitResult, None]):
     """Commits what has a record, hands everything on."""
 
     def __init__(
-        self, lane: Callable[[], Lane], writer: ResultWriter, clock: Callable[[], float] = time.monotonic
+        self,
+        lane: Callable[[], Lane],
+        writer: ResultWriter,
+        clock: Callable[[], float] = time.monotonic,
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self._open = lane
         self._lane: Lane | None = None
         self._writer = writer
@@ -95,7 +102,8 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
         if self._lane is None:
             self._lane = self._open()
         self._taken[result.target] += 1
-        fresh = self._lane.add(result.record)
+        with phase_of(self._profile, COMMIT):
+            fresh = self._lane.add(result.record)
         result.findings = fresh or []
         result.record = None
         self._waiting.append(result)
@@ -104,7 +112,8 @@ class CommitPartition(StatefulSinkPartition[UnitResult, None]):
         self._last = self._clock()
         if self._lane is None:
             return
-        self._lane.commit()
+        with phase_of(self._profile, COMMIT):
+            self._lane.commit()
         waiting, self._waiting = self._waiting, []
         for result in waiting:
             self._writer.write(result)

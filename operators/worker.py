@@ -10,11 +10,12 @@ from typing import cast
 from gossip.engine.decode.content import Policy
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.profile import CONFIRM, MATCH, READ, Profile
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.finding import Finding
 from gossip.schemas.protocols import HistorySource, Memory, Source, SourceFactory
-from gossip.schemas.units import Place
+from gossip.schemas.units import Place, Target
 
 
 class Worker:
@@ -29,8 +30,11 @@ class Worker:
         sources: SourceFactory,
         detector: Callable[[], Detector],
         memory: Memory | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self.config = config
+        self.profile = profile
+        """Measures where time goes; None unless somebody asked."""
         self.memory = memory
         """What earlier runs did; None for a scan that remembers nothing."""
         self.balance: Balance | None = None
@@ -50,8 +54,26 @@ class Worker:
         """This thread's tools."""
         found = getattr(self._local, "tools", None)
         if found is None:
-            found = self._local.tools = Tools(self.config, self._sources, self._detector)
+            found = self._local.tools = self._measured_tools()
         return cast("Tools", found)
+
+    def _measured_tools(self) -> Tools:
+        profile = self.profile
+        if profile is None:
+            return Tools(self.config, self._sources, self._detector)
+
+        def source(target: Target) -> Source:
+            made = self._sources(target)
+            made.open = profile.iterated(READ, made.open)  # type: ignore[method-assign]
+            return made
+
+        def detector() -> Detector:
+            made = self._detector()
+            made.observe(lambda search: profile.timed(MATCH, search))
+            made.scan = profile.timed(CONFIRM, made.scan)  # type: ignore[method-assign]
+            return made
+
+        return Tools(self.config, source, detector)
 
 
 class Tools:

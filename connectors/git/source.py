@@ -31,7 +31,15 @@ from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.unreachable import commits_beyond
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, Walker, planned_commits, tree_of, walk_commits
+from gossip.connectors.git.walk import (
+    COMMITS_PER_UNIT,
+    History,
+    PlannedCommit,
+    Walker,
+    planned_commits,
+    tree_of,
+    walk_commits,
+)
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Opened

@@ -115,7 +115,7 @@ def walk_commits(
 class _Walk:
     """One pass over consecutive commits. Each directory is opened once at each path."""
 
-    def __init__(self, walker: Walker, wanted: frozenset[bytes], path_wanted: Callable[[bytes], bool] | None):
+    def __init__(self, walker: Walker, wanted: frozenset[bytes], path_wanted: Callable[[bytes], bool] | None) -> None:
         self.trees = walker.trees
         self.places: dict[bytes, dict[bytes, BlobPlace]] = {}
         self.by_path: list[BlobPlace] = []

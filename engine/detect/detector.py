@@ -38,7 +38,7 @@ from gossip.engine.rules.model import GENERIC_TAG
 from gossip.engine.rules.patterns import byte_form, compile_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.rules.model import RuleSet
@@ -50,6 +50,13 @@ class Scanned(NamedTuple):
     matches: list[Match]
     dropped: Counter[str]
     """Work that a budget stopped, by cause. Empty: everything was looked at."""
+
+
+class _Observed:
+    """A database whose searches somebody watches."""
+
+    def __init__(self, scan: Callable[..., Any]) -> None:
+        self.scan = scan
 
 
 class Detector:
@@ -87,6 +94,11 @@ class Detector:
 
     def _overlap(self) -> int:
         return overlap_bytes(self._widest, 2 * DECODE_REACH_BYTES if self._decodes else 0)
+
+    def observe(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Let somebody put a function around every search of the database, to measure it."""
+        if self._database is not None:
+            self._database = _Observed(wrap(self._database.scan))
 
     def scan(self, chunks: Iterable[bytes]) -> Scanned:
         """The matches of one document, by place, given its content in chunks of any size."""

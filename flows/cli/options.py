@@ -36,4 +36,5 @@ class ScanOptions:
     segment_bytes: int | None = None
     quiet: bool = False
     no_progress: bool = False
+    profile: bool = False
     debug: bool = False

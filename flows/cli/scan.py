@@ -44,6 +44,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--segment-bytes", type=int, hidden=True, help="Content handed to one database scan.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--profile", is_flag=True, help="Show where the time went, by phase and process.")
 @click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
 def scan(**values: object) -> None:
     """Scan each TARGET once: a file, a folder, a Git repository, or - for standard input.
