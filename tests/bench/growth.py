@@ -5,7 +5,7 @@ them with Gossip and with the peers of `tests.bench.peers`. Needs `git`, for `fa
 with the deltas that Git itself chooses.
 
 A repository has files of code in folders, some 5 KB each. A commit changes a few lines of one or two files, now and then
-adds a file, and every 20th is a merge. Every 100th plants a token of a public form, made here.
+adds a file, and every 20th is a merge. One in 100 plants a token of a public form, made here.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Maker:
             changed = self._edit(draw.randrange(2))
             if number % FILE_COMMITS == 0:
                 changed.append(self._add())
-            if number % TOKEN_COMMITS == 0:
+            if number % TOKEN_COMMITS == TOKEN_COMMITS // 2:
                 name, lines = draw.choice(self._files)
                 lines[draw.randrange(len(lines))] = b'    github_token = "%s"\n' % tokens.github(draw)
                 changed.append(name)
