@@ -12,6 +12,7 @@ with findings are placed, by walking the commits; a blob that no ref leads to is
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
@@ -389,6 +390,9 @@ class GitSource:
     def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
         """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
         own = frozenset(filter(self._store.own, wanted))
+        with suppress(PermanentError):  # an index that cannot be read is a loss already
+            # What is staged and not committed was scanned as the file on disk, or has its place in the history's last.
+            own -= {blob for _, blob in self._repository.staged(set())}
         if not own:
             return []
         reachable = read_graph(self._store, self._repository.tips(), self._repository.shallow())

@@ -135,3 +135,16 @@ def test_a_remembered_scan_reports_it_again_with_its_place(tmp_path: Path, rules
         (2, False),
         (2, False),
     ]
+
+
+def test_what_is_staged_is_not_unreachable(tmp_path: Path, rules: str) -> None:
+    """The blob of a staged file is in the store, and the file on disk is reported: once."""
+    writer = RepoWriter.create(tmp_path / "repo")
+    writer.commit({b"kept.ini": body(plain_token(0))}, ref=MAIN)
+    writer.checkout()
+    (writer.root / "new.ini").write_bytes(body(plain_token(1)))
+    writer.repo.index.add("new.ini")
+    writer.repo.index.write()
+    ran = scan(str(writer.root), "--rules", rules)
+    assert [(f["path"], f["unreachable"]) for f in ran.findings if not f["commit"]] == [("new.ini", False)]
+    assert ran.summary["findings"] == 2
