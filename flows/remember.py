@@ -104,7 +104,8 @@ def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
 
 
 def _options_text(config: ScanConfig) -> bytes:
-    return repr((config.decode, config.decode_depth, config.archives, config.scan_binary)).encode()
+    options = (config.decode, config.decode_depth, config.archives, config.scan_binary, config.reachable_only)
+    return repr(options).encode()
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class RunReport:
                 summary.suppressed["confidence"] += 1
                 continue
             summary.findings += 1
+            summary.unreachable += finding.unreachable
             self.levels[finding.level] += 1
             for reporter in tuple(self._reporters):
                 with self._output(reporter):
@@ -189,6 +190,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     whole_blobs: bool = False,
     refs: Iterable[str] = (),
     excluded_refs: Iterable[str] = (),
+    reachable_only: bool = False,
 ) -> ScanConfig:
     """Settings of a scan. `mode`, `since`, `refs` and `excluded_refs` are for Git targets. Raises MisuseError; opens
     nothing.
@@ -222,6 +224,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         archives=archives,
         scan_binary=scan_binary,
         whole_blobs=whole_blobs,
+        reachable_only=reachable_only,
     )
 
 

@@ -17,6 +17,7 @@ from bytewax.dataflow import Stream, operator
 from bytewax.operators import StatefulBatchLogic
 
 from gossip.operators.lives import presence
+from gossip.operators.profile import COMMIT, Profile, phase_of
 from gossip.operators.remember import PASSING_LOSSES, lane_of
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
@@ -41,7 +42,11 @@ def commit(
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
     keyed = op.key_on("to_lane", up, lambda result: _lane_key(worker, memory, result))
-    committed = op.stateful_batch("lane", keyed, lambda _state: CommitLogic(memory, worker.head, failed, worker.rounds))
+
+    def lane(_state: None) -> CommitLogic:
+        return CommitLogic(memory, worker.head, failed, worker.rounds, profile=worker.profile)
+
+    committed = op.stateful_batch("lane", keyed, lane)
     return op.map("results", committed, lambda pair: pair[1])
 
 
@@ -81,7 +86,9 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
         failed: Callable[[BaseException], None] = lambda _err: None,
         rounds: Rounds | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self._memory = memory
         self._heads = heads
         """A target, by its index, as it is now."""
@@ -97,7 +104,7 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
 
     def on_batch(self, values: list[UnitResult]) -> tuple[Iterable[UnitResult], bool]:
         """Take results. Raises what the lane does, on every path: the run ends then."""
-        with self._told():
+        with self._told(), phase_of(self._profile, COMMIT):
             for value in values:
                 self._take(value)
         if self._due is None and self._waiting:
@@ -174,7 +181,7 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     def _commit(self) -> list[UnitResult]:
         self._due = None
         if self._lane is not None:
-            with self._told():
+            with self._told(), phase_of(self._profile, COMMIT):
                 self._lane.commit()
         for name in self._kept:
             self._memory.drop(name)

@@ -214,7 +214,8 @@ def covered_record(tools: Tools, plan: PlanReport, missing: dict[str, str]) -> U
 def placed_record(record: UnitRecord, result: UnitResult, reach: str, *, all_placed: bool) -> UnitRecord:
     """A unit's record once its sightings have become the result's findings.
 
-    Where some have not, a later history may lead to them: then the unit is done for this history only.
+    Where some have not, or only an unreachable place, a later history may lead to them: then the unit is done for this
+    history only.
     """
     name = record.unit_id if all_placed else _within(record.unit_id, reach)
     return replace(record, unit_id=name, findings=result.findings)

@@ -15,6 +15,7 @@ from gossip.engine.detect.delta import DeltaDetector
 from gossip.engine.detect.detector import Base, Detector, Scanned
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
+from gossip.operators.profile import CONTENT, phase_of
 from gossip.operators.remember import unit_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
@@ -30,7 +31,12 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 
     The units are spread over all workers first.
     """
-    return spread_map("units", up, lambda unit: _scanned(worker, unit), worker.balance, lambda unit: unit.bytes)
+    return spread_map("units", up, lambda unit: _measured(worker, unit), worker.balance, lambda unit: unit.bytes)
+
+
+def _measured(worker: Worker, unit: ScanUnit) -> UnitResult:
+    with phase_of(worker.profile, CONTENT):
+        return _scanned(worker, unit)
 
 
 def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:

@@ -11,6 +11,7 @@ from gossip.engine.decode.content import Policy
 from gossip.engine.detect.delta import DeltaDetector
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.profile import CONFIRM, MATCH, READ, Profile
 from gossip.operators.rounds import Rounds
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
@@ -39,8 +40,11 @@ class Worker:
         detector: Callable[[], Detector],
         memory: Memory | None = None,
         first_look: FirstLook = _no_first_look,
+        profile: Profile | None = None,
     ) -> None:
         self.config = config
+        self.profile = profile
+        """Measures where time goes; None unless somebody asked."""
         self.memory = memory
         """What earlier runs did; None for a scan that remembers nothing."""
         self.rounds: Rounds | None = None
@@ -73,9 +77,27 @@ class Worker:
         """This thread's tools."""
         found = getattr(self._local, "tools", None)
         if found is None:
-            found = Tools(self.config, self._sources, self._detector, self._first_look, self.rounds)
-            self._local.tools = found
+            found = self._local.tools = self._measured_tools()
         return cast("Tools", found)
+
+    def _measured_tools(self) -> Tools:
+        profile = self.profile
+        if profile is None:
+            return Tools(self.config, self._sources, self._detector, self._first_look, self.rounds)
+
+        def source(target: Target) -> Source:
+            made = self._sources(target)
+            made.open = profile.iterated(READ, made.open)  # type: ignore[method-assign]
+            return made
+
+        def detector() -> Detector:
+            made = self._detector()
+            made.observe(lambda search: profile.timed(MATCH, search))
+            made.scan = profile.timed(CONFIRM, made.scan)  # type: ignore[method-assign]
+            made.scan_held = profile.timed(CONFIRM, made.scan_held)  # type: ignore[method-assign]
+            return made
+
+        return Tools(self.config, source, detector, self._first_look, self.rounds)
 
 
 class Tools:
@@ -113,6 +135,11 @@ class Tools:
     def policy(self) -> Policy:
         """What is opened inside documents."""
         return Policy(archives=self._config.archives, binary=self._config.scan_binary)
+
+    @property
+    def reachable_only(self) -> bool:
+        """Whether findings in objects that no ref leads to are left out."""
+        return self._config.reachable_only
 
     @cached_property
     def maker(self) -> FindingMaker:

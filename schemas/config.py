@@ -41,6 +41,8 @@ class ScanConfig:
     """Scan content of no known format too."""
     whole_blobs: bool = False
     """Scan every blob as if there were no other. It never changes the findings."""
+    reachable_only: bool = False
+    """Leave out what was found in objects that no ref leads to."""
 
 
 def parsed_key(raw: bytes, where: str) -> bytes:

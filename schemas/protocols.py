@@ -11,6 +11,7 @@ from gossip.schemas.finding import Finding
 from gossip.schemas.ledger import Event, UnitRecord
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import (
+    BlobPlace,
     HistoryUnit,
     Place,
     PlanReport,
@@ -97,6 +98,11 @@ class HistorySource(Source, Protocol):
 
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs."""
+
+    def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
+        """Places of blobs that no ref leads to: in commits to which none leads either, earliest first; else, for an
+        object of this repository, one without a path. None for what only an alternate object folder holds.
+        """
 
 
 class ResultWriter(Protocol):

@@ -39,6 +39,8 @@ class Summary:
 
     targets: list[str] = field(default_factory=list)
     findings: int = 0
+    unreachable: int = 0
+    """Findings in objects that no ref leads to; counted in `findings` too."""
     units: int = 0
     documents: int = 0
     """Files or blobs whose content was scanned."""
@@ -89,6 +91,7 @@ class Summary:
             "status": self.status,
             "targets": list(self.targets),
             "findings": self.findings,
+            "unreachable": self.unreachable,
             "units": self.units,
             "documents": self.documents,
             "bytes": self.bytes,

@@ -99,6 +99,8 @@ class Place(NamedTuple):
     author: str = ""
     email: str = ""
     date: str = ""
+    unreachable: bool = False
+    """No ref leads to the document. `path` is empty where no commit does either."""
 
 
 class Sighting(NamedTuple):
@@ -128,10 +130,10 @@ class Sighting(NamedTuple):
 
 
 class BlobPlace(NamedTuple):
-    """A place of a wanted blob: `order` ascends with the history, then with the tree."""
+    """A place of a wanted blob: `order` ascends with the history, then with the paths."""
 
     blob: bytes
-    order: tuple[int, int]
+    order: tuple[int, bytes]
     place: Place
 
 

@@ -6,12 +6,13 @@ staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
 In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
-with findings are placed, by walking the commits; what was found in a blob that no commit leads to falls.
+with findings are placed, by walking the commits; a blob that no ref leads to is unreachable, and its findings say so.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain, islice
@@ -24,19 +25,28 @@ from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
 from gossip.connectors.git.continuing import outdated
 from gossip.connectors.git.head import RepositoryHead
-from gossip.connectors.git.history import Graph, commits_at, parse_commit, read_graph
+from gossip.connectors.git.history import Graph, commits_at, read_graph
 from gossip.connectors.git.opening import open_object, open_pack, place_of
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
 from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.selection import RefSelection
 from gossip.connectors.git.store import ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
+from gossip.connectors.git.unreachable import places_beyond
+from gossip.connectors.git.walk import (
+    COMMITS_PER_UNIT,
+    History,
+    PlannedCommit,
+    Walker,
+    planned_commits,
+    tree_of,
+    walk_commits,
+)
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
-from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
+from gossip.schemas.units import BlobPlace, HistoryUnit, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -75,6 +85,10 @@ class GitSource:
     @cached_property
     def _store(self) -> ObjectStore:
         return self._repository.store()
+
+    @cached_property
+    def _walker(self) -> Walker:
+        return Walker(self._store)
 
     @property
     def instance(self) -> bytes:
@@ -141,7 +155,11 @@ class GitSource:
             trees = TreeReader(self._store)
             seen: set[bytes] = set()
             wanted = chain(
-                (blob for c in self._planned(graph) for _, blob in introduced(trees, c.tree, c.parents, seen)),
+                (
+                    blob
+                    for c in planned_commits(self._store, graph)
+                    for _, blob in introduced(trees, c.tree, c.parents, seen)
+                ),
                 graph.blobs,
                 (blob for _, blob in self._checkout.replaced),
             )
@@ -300,32 +318,10 @@ class GitSource:
         self._losses.extend(graph.losses)
         return graph
 
-    def _planned(self, graph: Graph) -> Iterator[PlannedCommit]:
-        trees: dict[bytes, bytes | None] = {}
-        for name, commit in graph.ordered():
-            parents = []
-            for parent in commit.parents:
-                known = graph.commits.get(parent)
-                tree = known.tree if known else self._outside_tree(parent, trees)
-                if tree is not None:
-                    parents.append(tree)
-            yield PlannedCommit(name, commit.tree, tuple(parents))
-        for tree in graph.trees:
-            yield PlannedCommit(b"", tree, ())
-
-    def _outside_tree(self, name: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
-        """The tree of a commit that is not walked itself, None where it is not here (its loss is counted already)."""
-        if name not in known:
-            try:
-                known[name] = parse_commit(self._store.read(name)[1]).tree
-            except PermanentError:
-                known[name] = None
-        return known[name]
-
     def _plan_history(self, graph: Graph) -> Iterator[HistoryUnit]:
         batch: list[PlannedCommit] = []
         first = 0
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             batch.append(commit)
             if len(batch) >= COMMITS_PER_UNIT:
                 yield self._history(first, batch, ())
@@ -346,10 +342,10 @@ class GitSource:
         # A file that was only moved or copied since is not new: what the trees at the range's lower end hold is known.
         seen: set[bytes] = set()
         for name in {self._since_commit, *graph.outside()}:
-            tree = self._outside_tree(name, {})
+            tree = tree_of(self._store, name)
             if tree is not None:
                 seen.update(blob for _, blob in introduced(trees, tree, ()))
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             for path, blob in introduced(trees, commit.tree, commit.parents):
                 if blob not in seen:
                     seen.add(blob)
@@ -379,4 +375,15 @@ class GitSource:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
         place = partial(place_of, self._store)
-        return walk_commits(self._store, self._target.index, history, unit.wanted, place, path_wanted)
+        return walk_commits(self._walker, self._target.index, history, unit.wanted, place, path_wanted)
+
+    def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
+        """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
+        own = frozenset(filter(self._store.own, wanted))
+        with suppress(PermanentError):  # an index that cannot be read is a loss already
+            # What is staged and not committed was scanned as the file on disk, or has its place in the history's last.
+            own -= {blob for _, blob in self._repository.staged(set())}
+        if not own:
+            return []
+        reachable = read_graph(self._store, self._repository.tips(), self._repository.shallow())
+        return places_beyond(self._walker, self._store, reachable, own)

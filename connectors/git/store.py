@@ -167,6 +167,12 @@ class ObjectStore:
         there = self.find(name) is not None or self._loose_path(name) is not None
         return there or (self.look_again() and self.find(name) is not None)
 
+    def own(self, name: bytes) -> bool:
+        """Whether the object is there and not only borrowed from an alternate object folder."""
+        folder = self.folders[0]
+        packs = (file for file in self.packs if file.path.parent.parent == folder)
+        return any(file.index.find(name) is not None for file in packs) or self._loose_in_folder(folder, name)
+
     def starting_with(self, text: str) -> list[bytes]:
         """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""
         first = bytes.fromhex(text[:2])
@@ -245,12 +251,14 @@ class ObjectStore:
             self._cache_bytes -= len(dropped)
 
     def _loose_path(self, name: bytes) -> Path | None:
-        text = name.hex()
         for folder in self.folders:
-            path = folder / text[:2] / text[2:]
-            if path.is_file():
-                return path
+            if self._loose_in_folder(folder, name):
+                return folder / name.hex()[:2] / name.hex()[2:]
         return None
+
+    def _loose_in_folder(self, folder: Path, name: bytes) -> bool:
+        text = name.hex()
+        return (folder / text[:2] / text[2:]).is_file()
 
     def loose(self) -> Iterator[tuple[bytes, Path]]:
         """(id, path) of every loose object, each id once, in id order within a folder."""

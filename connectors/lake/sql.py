@@ -66,6 +66,7 @@ WITH valid AS (
          arg_max(target, seen_at) AS target, any_value(target_id) AS target_id,
          count(DISTINCT occurrence_id) AS places, count(DISTINCT path) AS paths,
          min(born) AS first_seen, max(last_of_all) AS last_found, bool_and(retracted) AS retracted,
+         bool_and(coalesce(unreachable, false)) AS unreachable,
          arg_min({first}, (coalesce(try_cast(date AS TIMESTAMPTZ), 'infinity'), seen_at, path, start)) AS f,
          arg_max(validation, seen_at) AS validation, any_value(rule_fingerprint) AS rule_fingerprint
   FROM valid GROUP BY ALL
@@ -79,7 +80,7 @@ SELECT tenant, finding_id, rule_id, description, confidence, level,
        f.commit AS first_commit, f.author AS first_author, f.email AS first_email, f.date AS first_date,
        f.path AS first_path, f.line AS first_line, f.object_id AS first_object_id,
        CASE WHEN NOT h.at_head THEN h.removed_commit END AS removed_commit,
-       secret_hash, preview, secret_bytes, validation, target, target_id, rule_fingerprint
+       secret_hash, preview, secret_bytes, validation, unreachable, target, target_id, rule_fingerprint
 FROM grouped LEFT JOIN heads h USING (tenant, finding_id) LEFT JOIN seen s USING (tenant, finding_id)
 ORDER BY first_seen, rule_id, finding_id
 """.replace("{first}", "struct_pack(commit, author, email, date, path, line, object_id)")

@@ -36,8 +36,8 @@ def use_color(*, is_terminal: bool) -> bool:
 def location(finding: Finding) -> str:
     """`target/path:line:column`, which terminals and editors open, and the archive member behind it."""
     path = finding.target
-    if finding.path and finding.path != finding.target:
-        path = f"{path.rstrip('/')}/{finding.path}" if path else finding.path
+    if finding.shown_path != finding.target:
+        path = f"{path.rstrip('/')}/{finding.shown_path}" if path else finding.shown_path
     members = "".join(f"!{member}" for member in finding.container_path)
     return f"{visible(path + members)}:{finding.line}:{finding.column}"
 
@@ -64,6 +64,7 @@ def render_finding(finding: Finding, *, debug: bool = False) -> Text:
         ("value", visible(finding.secret or "")),
         ("decoded", visible(" > ".join(finding.decode_path))),
         ("commit", _commit(finding)),
+        ("note", "unreachable: no ref leads to this object" if finding.unreachable else ""),
         ("checked", "" if finding.validation == "none" else finding.validation),
     ]
     if debug:
@@ -172,6 +173,8 @@ def render_summary(
             Text(", ").join(Text(f"{count:,} {name}", style=_STYLES[name]) for name, count in parts if count)
         )
     text.append("\n")
+    if summary.unreachable:
+        text.append(f"Of these, {summary.unreachable:,} in objects that no ref leads to\n")
     if summary.skipped:
         text.append(f"Left out by choice: {_counters(summary.skipped)}\n")
     if debug and summary.suppressed:

@@ -39,7 +39,7 @@ from gossip.engine.rules.model import GENERIC_TAG
 from gossip.engine.rules.patterns import byte_form, compile_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.detect.confirm import Windows
@@ -118,6 +118,10 @@ class Detector:
 
     def _overlap(self) -> int:
         return overlap_bytes(self._widest, 2 * DECODE_REACH_BYTES if self._decodes else 0)
+
+    def observe(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Let somebody put a function around every search of the database, to measure it."""
+        self._prefilter.observe(wrap)
 
     def scan(self, chunks: Iterable[bytes]) -> Scanned:
         """The matches of one document, by place, given its content in chunks of any size."""

@@ -22,6 +22,7 @@ class ScanOptions:
     excluded_refs: tuple[str, ...] = ()
     history: bool = True
     ignored: bool = False
+    reachable_only: bool = False
     gitignore: bool = False
     rules: str | None = None
     min_confidence: int = 0
@@ -39,4 +40,5 @@ class ScanOptions:
     whole_blobs: bool = False
     quiet: bool = False
     no_progress: bool = False
+    profile: bool = False
     debug: bool = False

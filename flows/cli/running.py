@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.remember import Session
+    from gossip.operators.profile import Profile
     from gossip.operators.worker import Worker
     from gossip.schemas.config import ScanConfig
     from gossip.schemas.protocols import Reporter, ResultWriter
@@ -144,6 +145,7 @@ def _config(options: ScanOptions) -> ScanConfig:
         decode_depth=options.decode_depth,
         archives=options.archives,
         scan_binary=options.scan_binary,
+        reachable_only=options.reachable_only,
     )
 
 
@@ -188,6 +190,7 @@ def _guarded(
 
     try:
         try:
+            worker.profile = _profile(options, report)
             _execute(worker, options, report, bar)
         except Interrupted as stop:
             report.interrupted(f"by {stop}")
@@ -215,24 +218,41 @@ def _end(report: RunReport, session: Session | None) -> None:
             session.end(report.summary)
 
 
+def _profile(options: ScanOptions, report: RunReport) -> Profile | None:
+    if not options.profile:
+        return None
+    from gossip.flows.profile import profile_of_run
+    from gossip.operators.profile import OUTPUT
+
+    profile = profile_of_run()
+    report.write = profile.timed(OUTPUT, report.write)  # type: ignore[method-assign]
+    return profile
+
+
 def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: ProgressBar | None) -> None:
+    from gossip.flows.profile import Profiles
     from gossip.flows.scan import build_flow
     from gossip.flows.supervisor import run_cluster, run_single, supported
 
     config = worker.config
+    profiles = None if worker.profile is None else Profiles(worker.profile)
     processes = options.jobs or _processes(config)
     if processes > 1 and supported() and not any(target.kind == "stdin" for target in config.targets):
         started = (lambda: None) if bar is None else bar.start
 
         def make_flow(writer: Callable[[], ResultWriter], number: int) -> Dataflow:
+            if worker.profile is not None:
+                worker.profile.restart()
             worker.in_cluster(processes, number)
             return build_flow(worker, writer)
 
-        run_cluster(processes, make_flow, report.write, started)
-        return
-    if bar is not None:
-        bar.start()
-    run_single(build_flow(worker, lambda: DirectWriter(report, owner=False)))
+        run_cluster(processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell())
+    else:
+        if bar is not None:
+            bar.start()
+        run_single(build_flow(worker, lambda: DirectWriter(report, owner=False)))
+    if profiles is not None:
+        say(profiles.table())
 
 
 def _processes(config: ScanConfig) -> int:

@@ -24,6 +24,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--exclude-ref", "excluded_refs", multiple=True, metavar="PATTERN", help="Git: all refs but these.")
 @click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
+@click.option("--reachable-only", is_flag=True, help="Git: leave out findings in objects that no ref leads to.")
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
 @click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
 @click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
@@ -47,6 +48,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--whole-blobs", is_flag=True, hidden=True, help="Scan every blob as if there were no other.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--profile", is_flag=True, help="Show where the time went, by phase and process.")
 @click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
 def scan(**values: object) -> None:
     """Scan each TARGET once: a file, a folder, a Git repository (also by URL), or - for standard input.
