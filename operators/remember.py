@@ -85,7 +85,7 @@ def _beyond(tools: Tools, target: int, known: Known) -> list[ScanUnit] | None:
     base = known.base
     if base is None or not base.covered or base.missing or any(failure.permanent for failure in base.failed.values()):
         return None
-    source = cast("RememberedSource", tools.another_source(target))
+    source = cast("RememberedSource", tools.source(target)).fresh()
     units = (item for item in source.plan_beyond(base.covered) if isinstance(item, ScanUnit))
     return [unit for unit in units if unit.kind != "files"]
 

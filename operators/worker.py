@@ -166,10 +166,6 @@ class Tools:
             del self._sources[target]
             self._items.pop(target, None)
 
-    def another_source(self, target: int) -> Source:
-        """A source of the target that has planned nothing yet. Raises what opening it raises."""
-        return self._factory(self._config.targets[target])
-
     def delta(self, again: frozenset[int]) -> DeltaDetector:
         """The detector for content at which only some rules have to look again."""
         if again not in self._deltas:

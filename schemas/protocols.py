@@ -138,6 +138,9 @@ class Reporter(Protocol):
 class RememberedSource(Source, Protocol):
     """A source that can tell what it has given before."""
 
+    def fresh(self) -> RememberedSource:
+        """A source of the same content, as it was when this one was opened, that has planned nothing yet."""
+
     @property
     def reach(self) -> str:
         """Digest of what decides which documents have a place, as `PlanReport.reach`."""

@@ -109,6 +109,10 @@ class FileSource:
         """As `plan`: whether a file has changed is for its unit's key to say."""
         return self._plan(remembered=True)
 
+    def fresh(self) -> FileSource:
+        """Nothing is remembered of a plan."""
+        return self
+
     def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
         """Never: files are not covered."""
         return False

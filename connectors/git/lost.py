@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gossip.connectors.git.urls import normal_url
+from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gossip.schemas.protocols import Opened
+    from gossip.schemas.protocols import Head, Opened
     from gossip.schemas.units import Target
 
 REASON = "reason"
@@ -40,6 +41,14 @@ class LostSource:
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`: what was covered stays so."""
         return self.plan()
+
+    def fresh(self) -> LostSource:
+        """Nothing is remembered of a plan."""
+        return self
+
+    def head(self) -> Head:
+        """Nobody can tell."""
+        raise PermanentError(f"{self._target.name}: {self._target.option(REASON)}")
 
     def fingerprint(self) -> bytes:
         """Always the same."""

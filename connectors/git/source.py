@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain, islice
@@ -168,6 +169,12 @@ class GitSource:
             yield from self._plan_history(graph)
         yield from self._plan_files(self._checkout.paths)
         yield self._report()
+
+    def fresh(self) -> GitSource:
+        """The same repository, planned by nobody yet."""
+        other = copy(self)
+        vars(other).update(_losses=[], _units=0, _histories=0, _bytes=0)
+        return other
 
     def prepare(self) -> int:
         """Open the packs and read the refs: processes that fork later see them as they are now, whatever Git does

@@ -73,9 +73,9 @@ class LakeMemory:
         heads = max((row for row in rows if row.kind == KIND_HEAD), default=None)
         mine = any(row.kind == KIND_HEAD and row.policy == stands.policy for row in rows)
         opening = "" if stands.opened or self._running is None else stands.regimes[stands.policy].text()
-        steady = stands.opened and stands.settled
+        steady = stands.opened and stands.settled and not self._half_committed(lane)
         now, later, loose = (
-            ((), (), ()) if steady else self._events(target_id, lane, stands, {row.unit for row in rows})
+            ((), (), ()) if steady else self._events(target_id, lane, stands, {(row.policy, row.unit) for row in rows})
         )
         return replace(
             self._known(rows, stands.inherited(stands.policy)),
@@ -95,6 +95,14 @@ class LakeMemory:
     def stands(self, target_id: str, lane: int) -> Standing:
         """Where a target stands: the same whoever asks, until the run ends."""
         return standing(self._rows(target_id, lane), self.context, self._running)
+
+    def _half_committed(self, lane: int) -> bool:
+        """Whether the lane's last commit came to the occurrences, and not to the ledger."""
+        try:
+            found, told = (LakeTable.open(self.location, table) for table in (OCCURRENCES, LEDGER))
+        except LakeMissingError:
+            return True
+        return found.lane_version(lane_name(lane)) > told.lane_version(lane_name(lane))
 
     def _rows(self, target_id: str, lane: int) -> Iterator[LedgerRow]:
         named = ("policy_hash", "unit_id", "kind", "status", "attempts", "version", "loss_names", "findings")
@@ -131,7 +139,9 @@ class LakeMemory:
             tips.update(more)
         return Known(done, failed, frozenset(tips), missing)
 
-    def _events(self, target_id: str, lane: int, stands: Standing, units: set[str]) -> tuple[Changes, Changes, Loose]:
+    def _events(
+        self, target_id: str, lane: int, stands: Standing, units: set[tuple[str, str]]
+    ) -> tuple[Changes, Changes, Loose]:
         """What no longer holds or holds again, of what was found under other policies: at once, and in the end. And the
         units that a crash left without a row among `units`, which nobody will deliver again.
         """
@@ -145,7 +155,7 @@ class LakeMemory:
             elif kind in (KIND_RETRACTED, KIND_RESTORED):
                 told = ((seq, ordinal), kind == KIND_RETRACTED)
                 said[policy, mark] = max(said.get((policy, mark), told), told)
-            if unit not in units and (policy != stands.policy or kind in (KIND_RETRACTED, KIND_RESTORED)):
+            if (policy, unit) not in units and (policy != stands.policy or kind in (KIND_RETRACTED, KIND_RESTORED)):
                 loose[policy, unit] = loose.get((policy, unit), False) or kind == KIND_FOUND
         now: list[tuple[str, Event]] = []
         later: list[tuple[str, Event]] = []

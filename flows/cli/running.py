@@ -246,7 +246,9 @@ def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: Progr
             worker.in_cluster(processes, number)
             return build_flow(worker, writer)
 
-        run_cluster(processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell())
+        run_cluster(
+            processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell()
+        )
     else:
         if bar is not None:
             bar.start()

@@ -96,7 +96,7 @@ def occurrences(*rans: Ran) -> list[str]:
 def kept(case: Case) -> list[str]:
     """Ids of all rows of the lake, which is sound."""
     assert verify(location(str(case.state / "lake"))).violations == ()
-    return sorted(row[1] for row in tables(case.state / "lake")[0])
+    return sorted(row[1] for row in tables(case.state / "lake")[0] if row[-1] == "found")
 
 
 def covered(case: Case) -> list[str]:

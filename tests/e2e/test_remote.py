@@ -86,7 +86,7 @@ def test_only_what_is_new(server: GitServer, origin: RepoWriter, tmp_path: Path,
     assert (found(third), third.summary["documents"]) == ([(url, "n3.txt")], 1)
     assert server.packs == 1
     fresh = scan("--rules", rules, url)
-    assert sorted(row[2] for row in tables(state / "lake")[0]) == sorted(
+    assert sorted(row[2] for row in tables(state / "lake")[0] if row[-1] == "found") == sorted(
         f["finding_id"] for f in [*first.findings, *third.findings]
     )
     assert len(fresh.findings) == 3
@@ -112,7 +112,10 @@ def test_killed_in_mid_fetch(server: GitServer, origin: RepoWriter, tmp_path: Pa
         assert ended(start(tmp_path / "state", rules, [url], 2)).code == 1
         run(undisturbed, rules, [url], 1)
         assert not [path for path in mirror.rglob("*") if "git2" in path.name or path.suffix == ".lock"]
-        ours, theirs = ([row[1:] for row in tables(state / "lake")[0]] for state in (tmp_path / "state", undisturbed))
+        ours, theirs = (
+            [row[1:] for row in tables(state / "lake")[0] if row[-1] == "found"]
+            for state in (tmp_path / "state", undisturbed)
+        )
         assert sorted(ours) == sorted(theirs)
 
 

@@ -74,7 +74,7 @@ def main(corpus: Path, out: Path) -> None:
     rules = load_builtin()
     detector = Detector(rules, compile_rules(rules))
     recorder = Recorder(triples())
-    detector._judge.scorer = recorder  # type: ignore[assignment]
+    detector._confirmer.judge.scorer = recorder  # type: ignore[assignment]
     with out.open("w") as lines:
         lines.write(json.dumps({"triples": recorder.table}) + "\n")
         for path in sorted(path for path in (corpus / "data").rglob("*") if path.is_file()):

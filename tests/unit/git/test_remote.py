@@ -62,7 +62,7 @@ def test_classes_of_errors(text: str, kind: type[Exception]) -> None:
 def test_an_error_never_repeats_a_login() -> None:
     """Nor does one that holds it in a URL, as it is or quoted."""
     word = "w@rd" + "!12"
-    remote = parse_remote("https://me:w%40rd%2112@example.org/a")
+    remote = parse_remote("https://me:" + "w%40rd%2112@example.org/a")
     callbacks = Callbacks(remote, FetchLimits())
     callbacks.credentials(remote.url, None, CredentialType.USERPASS_PLAINTEXT)
     text = f"cannot reach https://me:{word}@example.org/a\nnor https://me:w%40rd%2112@example.org/b, says {word}"
