@@ -386,6 +386,8 @@ class GitSource:
 
     def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
         """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
+        if not self._selection.everything:
+            return []  # who chooses refs has said what is of interest
         own = frozenset(filter(self._store.own, wanted))
         with suppress(PermanentError):  # an index that cannot be read is a loss already
             # What is staged and not committed was scanned as the file on disk, or has its place in the history's last.
