@@ -22,7 +22,7 @@ def check_examples(rule_set: RuleSet, program: Program) -> list[str]:
         for kind, texts, wanted in (("example", rule.examples, True), ("counterexample", rule.counterexamples, False)):
             for index, template in enumerate(texts):
                 try:
-                    text = expand(template, f"{rule.id}/{index}").encode()
+                    text = (template if rule.verbatim else expand(template, f"{rule.id}/{index}")).encode()
                 except ValueError as err:
                     problems.append(f"{rule_set.source}: rule {rule.id!r}: {kind} {index + 1}: {err}")
                     continue

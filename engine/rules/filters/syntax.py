@@ -51,7 +51,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BINARY = {
-    "??": 1,
+    "??": 7,
     "||": 2,
     "or": 2,
     "&&": 3,
