@@ -109,7 +109,7 @@ def _rule_set(data: dict[str, Any], path: Path, depth: int, loading: Loading) ->
     inherited = frozenset(rule.id for rule in base.rules)
     read = loading.each(
         lambda entry, n: (entry, _rule(entry, str(path), n, inherited, loading)),
-        ((entry, n) for n, entry in enumerate(top.tables("rules")) if not _is_left_out(entry, loading)),
+        ((entry, n) for n, entry in enumerate(top.tables("rules"))),
     )
     rules = _unique([rule for _, rule in read], str(path))
     loading.known.update(rule.id for rule in rules)
@@ -124,14 +124,6 @@ def _rule_set(data: dict[str, Any], path: Path, depth: int, loading: Loading) ->
     return _linked(RuleSet(tuple(merged.values()), shared, str(path)), loading)
 
 
-def _is_left_out(entry: dict[str, Any], loading: Loading) -> bool:
-    name = entry.get("id")
-    if name not in loading.left_out:
-        return False
-    loading.known.add(str(name))
-    return True
-
-
 def _linked(rule_set: RuleSet, loading: Loading) -> RuleSet:
     """The same, after every component was found to name another rule that looks at content."""
     known = {rule.id: rule for rule in rule_set.rules}
@@ -142,7 +134,7 @@ def _linked(rule_set: RuleSet, loading: Loading) -> RuleSet:
             named = known.get(component.rule)
             if named is not None and named is not rule and named.regex is not None:
                 components.append(component)
-            elif component.rule not in loading.left_out or not component.optional:
+            else:
                 what = "no such rule" if named is None else "must be another rule, with a regex"
                 loading.refuse(MisuseError(f"{rule.source}: rule {rule.id!r}: component {component.rule!r}: {what}"))
         whole = len(components) == len(rule.components)

@@ -136,6 +136,8 @@ def _config(options: ScanOptions) -> ScanConfig:
         gitignore=options.gitignore,
         ignored=options.ignored,
         rules=options.rules,
+        enabled_rules=options.enabled_rules,
+        disabled_rules=options.disabled_rules,
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
@@ -246,7 +248,9 @@ def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: Progr
             worker.in_cluster(processes, number)
             return build_flow(worker, writer)
 
-        run_cluster(processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell())
+        run_cluster(
+            processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell()
+        )
     else:
         if bar is not None:
             bar.start()

@@ -15,7 +15,6 @@ _REFUSED = {
     "(?<!": "look-behind (?<!",
     "(?>": "atomic group (?>",
     "(?P=": "back-reference (?P=",
-    "(?#": "comment group (?#",
 }
 _WORD = r"(?:\\w|\[\\w\]|\[(?:A-Z|a-z|0-9|_){4}\])"
 _WORDLIKE = r"(?:[A-Za-z0-9_]|\\[wd]|\[(?:\\[wd]|[A-Za-z0-9_]|(?<=\w)-(?=\w))+\])"
@@ -51,6 +50,8 @@ class _Translator:
                 self.escape()
             elif char == "[":
                 self.char_class()
+            elif self.text.startswith("(?#", self.pos) and ")" in self.text[self.pos :]:
+                self.pos = self.text.index(")", self.pos) + 1
             elif char == "(":
                 self.group()
             elif self.verbose[-1] and char.isspace():
