@@ -2,8 +2,9 @@
 
     python -m tests.bench.rules_scale [-n ROUNDS] [FOLDER]
 
-The sets are slices of the built-in rules, spread evenly over all families; the smaller one is part of the larger. FOLDER
-is a tree of source code (default: the standard library of the running Python). CPU seconds of one thread, the rounds
+The sets are slices of the built-in rules for providers, spread evenly over all families; the smaller one is part of the
+larger. Measured twice: with the rules that a model scores, which look at every assignment, in both sets beside the 100
+and the 500, as in a scan; and without them. FOLDER is a tree of source code (default: the standard library of the running Python). CPU seconds of one thread, the rounds
 alternate, and the median of each is compared.
 """
 
@@ -25,12 +26,18 @@ from tests.bench.engine import pieces
 SMALL, LARGE = 100, 500
 
 
-def sliced(whole: RuleSet) -> dict[int, RuleSet]:
-    """The two sets. Rules of several parts stay out, so that a slice never lacks one."""
+def sliced(whole: RuleSet) -> dict[tuple[int, bool], RuleSet]:
+    """The sets, by size and whether scored rules are in them. Rules of several parts stay out, so that none lacks one."""
     alone = [rule for rule in whole.rules if not rule.components and rule.regex is not None]
-    large = [alone[number * len(alone) // LARGE] for number in range(LARGE)]
-    small = large[:: LARGE // SMALL]
-    return {size: replace(whole, rules=tuple(rules)) for size, rules in ((SMALL, small), (LARGE, large))}
+    scored = [rule for rule in alone if rule.scorer]
+    named = [rule for rule in alone if not rule.scorer]
+    large = [named[number * len(named) // LARGE] for number in range(LARGE)]
+    sets = {SMALL: large[:: LARGE // SMALL], LARGE: large}
+    return {
+        (size, both): replace(whole, rules=(*rules, *(scored if both else ())))
+        for both in (True, False)
+        for size, rules in sets.items()
+    }
 
 
 def main() -> None:
@@ -41,18 +48,20 @@ def main() -> None:
     options = parser.parse_args()
     documents = pieces(options.folder)
     size = sum(map(len, documents)) / 1e6
-    detectors = {n: Detector(rules, compile_rules(rules)) for n, rules in sliced(load_builtin()).items()}
-    seconds: dict[int, list[float]] = {n: [] for n in detectors}
+    detectors = {key: Detector(rules, compile_rules(rules)) for key, rules in sliced(load_builtin()).items()}
+    seconds: dict[tuple[int, bool], list[float]] = {key: [] for key in detectors}
     for _ in range(options.rounds + 1):
-        for n, detector in detectors.items():
+        for key, detector in detectors.items():
             started = time.process_time()
             for document in documents:
                 detector.scan([document])
-            seconds[n].append(time.process_time() - started)
-    middle = {n: median(taken[1:]) for n, taken in seconds.items()}
-    for n, taken in middle.items():
-        print(f"{n:4} rules  {size / taken:7.1f} MB/s")
-    print(f"{LARGE - SMALL} more rules cost {1 - middle[SMALL] / middle[LARGE]:.1%} of the throughput")
+            seconds[key].append(time.process_time() - started)
+    middle = {key: median(taken[1:]) for key, taken in seconds.items()}
+    for (count, both), taken in middle.items():
+        print(f"{count:4} rules{' and the scored ones' if both else '':21} {size / taken:7.1f} MB/s")
+    for both in (True, False):
+        cost = 1 - middle[SMALL, both] / middle[LARGE, both]
+        print(f"{LARGE - SMALL} more rules cost {cost:.1%} {'beside' if both else 'without'} the scored ones")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ from gossip.engine.rules.table import Reader
 
 _FLAGS = re.compile(r"\(\?([a-zA-Z]*)(?:-([a-zA-Z]*))?([:)])")
 _NAME = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
-_REFUSED = {
+_LOOKS = {
     "(?=": "look-ahead (?=",
     "(?!": "look-ahead (?!",
     "(?<=": "look-behind (?<=",
     "(?<!": "look-behind (?<!",
+}
+_REFUSED = {
     "(?>": "atomic group (?>",
     "(?P=": "back-reference (?P=",
 }
@@ -24,10 +26,17 @@ _AFTER = re.compile(rf"({_WORDLIKE}(?:\+|\{{[1-9][0-9,]*\}})?)(\)*)\(\?!{_WORD}\
 
 def translated(pattern: str, reader: Reader) -> tuple[str, dict[str, int]]:
     """The pattern for RE2, and the numbers of its named groups. Raises MisuseError that names the construct."""
-    if "|" not in pattern:
+    translator = _Translator(pattern, reader)
+    text, names = translator.run()
+    looks = translator.looks
+    if looks:
+        edged, before = _BEFORE.subn(r"\\b", text)
+        edged, after = _AFTER.subn(r"\1\2\\b", edged)
         # A look at the edge of word characters is a word boundary. With branches, each could begin otherwise.
-        pattern = _AFTER.sub(r"\1\2\\b", _BEFORE.sub(r"\\b", pattern))
-    return _Translator(pattern, reader).run()
+        if "|" in text or before + after != len(looks):
+            raise reader.error("pattern", f"RE2 has no {looks[0]}")
+        text = edged
+    return text, names
 
 
 class _Translator:
@@ -39,6 +48,7 @@ class _Translator:
         self.verbose = [False]
         self.groups = 0
         self.names: dict[str, int] = {}
+        self.looks: list[str] = []
 
     def refuse(self, what: str) -> None:
         raise self.reader.error("pattern", f"RE2 has no {what} (at {self.pos})")
@@ -115,6 +125,13 @@ class _Translator:
         for start, what in _REFUSED.items():
             if self.text.startswith(start, self.pos) and not named:
                 self.refuse(what)
+        for start, what in _LOOKS.items():
+            if self.text.startswith(start, self.pos) and not named:
+                self.looks.append(f"{what} (at {self.pos})")
+                self.verbose.append(self.verbose[-1])
+                self.out.append(start)
+                self.pos += len(start)
+                return
         if flags:
             self.flags(flags)
             return
