@@ -31,7 +31,7 @@ def list_rules(path: str | None, tags: tuple[str, ...], level: str | None, as_js
         if not set(tags) <= set(rule.tags) or (level is not None and _level(rule) != level):
             continue
         if as_json:
-            record = {"id": rule.id, "description": rule.description, "confidence": rule.confidence}
+            record: dict[str, object] = {"id": rule.id, "description": rule.description, "confidence": rule.confidence}
             record |= {"level": _level(rule), "severity": rule.severity, "tags": rule.tags}
             click.echo(json.dumps(record, ensure_ascii=False))
         else:
