@@ -61,7 +61,7 @@ class Outcome:
 
 
 def more(counts: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
-    """By how much each count grew. A plain dictionary: this is asked of every window, and a Counter takes far longer."""
+    """By how much each count grew. A plain dictionary: this is asked of every window, and a Counter takes longer."""
     if counts == before:
         return {}
     return {name: count - before.get(name, 0) for name, count in counts.items() if count != before.get(name, 0)}
