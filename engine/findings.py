@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOCATOR = b"."
 """A target is one item: a finding keeps its identity when the secret moves to another file of it."""
 
+_NOWHERE = b"unreachable\0"
+
 
 class FindingMaker:
     """Makes the findings of one target. `tenant_key` is 32 bytes."""
@@ -88,10 +90,12 @@ class FindingMaker:
         rule = self._detector.rule_set.rules[sighting.rule]
         found = finding_id(self._tenant, item, rule.fingerprint, sighting.secret_hash)
         length = max(1, sighting.end - sighting.start)
+        # Once a ref leads to it, the same bytes are another occurrence: one with a place.
+        version = object_version_id(_NOWHERE + sighting.version_id) if place.unreachable else sighting.version_id
         secret = sighting.secret
         return Finding(
             finding_id=found.hex(),
-            occurrence_id=occurrence_id(found, sighting.version_id, sighting.start, length).hex(),
+            occurrence_id=occurrence_id(found, version, sighting.start, length).hex(),
             rule_id=rule.id,
             description=rule.description,
             confidence=sighting.confidence,
@@ -111,6 +115,7 @@ class FindingMaker:
             author=place.author,
             email=place.email,
             date=place.date,
+            unreachable=place.unreachable,
             decode_path=sighting.decode_path,
             container_path=sighting.container_path,
             validation=sighting.validation,

@@ -7,6 +7,11 @@ from gossip.schemas.errors import MisuseError
 MATCH_BYTES_MAX = 16 * 1024
 """Longest match of a rule whose regex has no bound of its own (spec: full radius of the private-key rule)."""
 
+SCORED_BYTES_MAX = 512
+"""Longest match of a rule that the scorer judges. Such rules leave their repetitions without bounds: every count of a
+bounded one is a state of its own, and building the states took RE2 longer than all the rest of a first scan.
+"""
+
 KEYWORD_RADIUS_BYTES = 256
 """A rule's keyword must stand within this distance of the match (spec: radius of 202 of 223 rules)."""
 
@@ -20,6 +25,17 @@ BINARY_SNIFF_BYTES = 8192
 """A NUL byte within this prefix makes a document binary (Git's own heuristic)."""
 
 PREVIEW_CHARS_MAX = 4
+
+NEAR_BYTES_MAX = 256
+"""Longest hit that is looked for in the neighbourhood of a change alone; expressions with longer ones are looked for
+everywhere."""
+
+HITS_HELD_MAX = 50_000
+"""Hits of one document that are held at once. A document with more is read as a stream, and nothing is carried over to
+what was made of it."""
+
+OUTCOMES_HELD_MAX = 16_384
+"""Windows that are remembered by their content, and matches in them, added up."""
 
 WINDOW_RADIUS_BYTES = KEYWORD_RADIUS_BYTES
 """What of the text around a match a rule's window gates look at, on each side."""

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gossip.engine.identity import scan_policy
+from gossip.engine.rules.delta import sheet_of
+from gossip.flows.mirrors import is_waiting
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from gossip.connectors.lake.memory import LakeMemory
     from gossip.connectors.state.folder import State
     from gossip.connectors.state.pending import Pending
+    from gossip.engine.detect.detector import Detector
     from gossip.engine.rules.model import RuleSet
     from gossip.flows.cli.options import ScanOptions
     from gossip.schemas.config import ScanConfig
@@ -53,18 +56,23 @@ class Session:
         self.state = state
         self._started = datetime.now(UTC)
 
-    def begin(self, config: ScanConfig, rules: RuleSet) -> None:
+    def begin(self, config: ScanConfig, detector: Detector) -> None:
         """Say what will run."""
         from gossip.connectors.lake.memory import LakeMemory
+        from gossip.connectors.lake.standing import Running
         from gossip.connectors.state.pending import Pending
 
+        rules = detector.rule_set
         self._config = config
         self._rules = rules
         policy = policy_of(config, rules).hex()
+        options = scan_policy(_NO_KEY, _options_text(config)).hex()
+        wordless = detector.wordless if config.decode == "anchors" else frozenset[int]()
+        running = Running(rules, sheet_of(rules, wordless), options)
         run_id = secrets.token_hex(_RUN_ID_BYTES)
         self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
         self.memory = SessionMemory(
-            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked),
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked, running),
             Pending(self.state.folder, policy),
         )
 
@@ -92,8 +100,12 @@ def policy_of(config: ScanConfig, rules: RuleSet) -> bytes:
 
     Not in it: what is planned (each unit says that itself), and what is shown.
     """
-    options = (config.decode, config.decode_depth, config.archives, config.scan_binary)
-    return scan_policy(rules.policy_hash, repr(options).encode())
+    return scan_policy(rules.policy_hash, _options_text(config))
+
+
+def _options_text(config: ScanConfig) -> bytes:
+    options = (config.decode, config.decode_depth, config.archives, config.scan_binary, config.reachable_only)
+    return repr(options).encode()
 
 
 @contextmanager
@@ -112,7 +124,7 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
             raise MisuseError(
                 "--state: standard input cannot be told apart from run to run; name files or repositories"
             )
-        if _within(options.state, target.location):
+        if not is_waiting(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options

@@ -13,6 +13,7 @@ import gossip
 from gossip.engine.identity import HASH_BYTES, TAG_OPEN_KEY, derive
 from gossip.schemas.config import DecodeMode, ScanConfig
 from gossip.schemas.errors import GossipError, MisuseError
+from gossip.schemas.rows import without_credentials
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import Target, UnitResult
 
@@ -72,6 +73,7 @@ class RunReport:
                 summary.suppressed["confidence"] += 1
                 continue
             summary.findings += 1
+            summary.unreachable += finding.unreachable
             self.levels[finding.level] += 1
             for reporter in tuple(self._reporters):
                 with self._output(reporter):
@@ -83,6 +85,7 @@ class RunReport:
         summary.bytes += result.bytes
         summary.skipped.update(result.skipped)
         summary.suppressed.update(result.suppressed)
+        summary.whole.update(result.whole)
         summary.add_losses(result.losses, result.target)
         self._planned_bytes += result.planned_bytes
         if self._watcher is not None:
@@ -184,8 +187,16 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     decode_depth: int | None = None,
     archives: bool = True,
     scan_binary: bool = False,
+    whole_blobs: bool = False,
+    refs: Iterable[str] = (),
+    excluded_refs: Iterable[str] = (),
+    reachable_only: bool = False,
+    enabled_rules: Iterable[str] = (),
+    disabled_rules: Iterable[str] = (),
 ) -> ScanConfig:
-    """Settings of a scan. `mode` and `since` are for Git targets. Raises MisuseError; opens nothing."""
+    """Settings of a scan. `mode`, `since`, `refs` and `excluded_refs` are for Git targets. Raises MisuseError; opens
+    nothing.
+    """
     if mode not in MODES:
         raise MisuseError(f"mode {mode!r}: must be one of {', '.join(MODES)}")
     if mode == "since" and not since:
@@ -195,6 +206,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     options = {"since": since} if since else {}
     options |= {"gitignore": "yes"} if gitignore else {}
     options |= {"ignored": "yes"} if ignored else {}
+    options |= _ref_options(refs, excluded_refs, mode)
     targets = tuple(_target(name, index, mode, options) for index, name in enumerate(distinct(paths)))
     if not targets:
         raise MisuseError("nothing to scan: name a path, a repository or - for standard input")
@@ -205,6 +217,8 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         targets=targets,
         tenant_key=key,
         rules_path=rules,
+        enabled_rules=tuple(enabled_rules),
+        disabled_rules=tuple(disabled_rules),
         cache_folder=cache_folder if cache_folder is not None else default_cache_folder(),
         show_secrets=show_secrets,
         segment_bytes=segment_bytes,
@@ -213,6 +227,8 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         decode_depth=decode_depth,
         archives=archives,
         scan_binary=scan_binary,
+        whole_blobs=whole_blobs,
+        reachable_only=reachable_only,
     )
 
 
@@ -223,23 +239,54 @@ def distinct(paths: Iterable[str]) -> list[str]:
     """
     first: dict[str, str] = {}
     for path in paths:
-        first.setdefault(path if path == STDIN else os.path.realpath(path), path)
+        first.setdefault(_place(path), path)
     return list(first.values())
+
+
+def _place(path: str) -> str:
+    """What two spellings of a target have in common."""
+    from gossip.connectors.git.urls import is_remote, normal_url
+
+    if path == STDIN:
+        return path
+    return f"remote {normal_url(path)}" if is_remote(path) else os.path.realpath(path)
+
+
+def _ref_options(refs: Iterable[str], excluded: Iterable[str], mode: str) -> dict[str, str]:
+    from gossip.connectors.git.selection import RefSelection
+
+    selection = RefSelection(tuple(refs), tuple(excluded))
+    selection.check()
+    if not selection.everything and mode not in ("history", "since"):
+        raise MisuseError(
+            "--branch, --ref and --exclude-ref choose from the history; --staged and --no-history read none"
+        )
+    return selection.options()
 
 
 def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target:
     from gossip.connectors.git.detect import is_repository
+    from gossip.connectors.git.selection import OPTION, OPTION_EXCLUDED
+    from gossip.connectors.git.urls import is_remote
+    from gossip.flows.mirrors import remote_target
 
     if name == STDIN:
         return Target("stdin", STDIN, STDIN, index=index)
+    if is_remote(name):
+        target = remote_target(name, index, {**options, "mode": mode})
+        if mode in ("staged", "checkout"):
+            raise MisuseError(f"{target.name}: a remote repository has no checkout; scan its history")
+        return target
     if not os.path.lexists(name):
-        hint = " (remote URLs are not supported; clone it first)" if "://" in name else ""
-        raise MisuseError(f"{name or repr(name)}: no such file or folder{hint}")
+        hint = " (of URLs, those of Git repositories are read)" if "://" in name else ""
+        raise MisuseError(f"{without_credentials(name) or repr(name)}: no such file or folder{hint}")
     if is_repository(name):
         return Target("git", name, name, tuple(sorted({**options, "mode": mode}.items())), index)
     if mode != "history":
         wanted = {"since": "--since", "staged": "--staged", "checkout": "--no-history"}[mode]
         raise MisuseError(f"{name}: not a Git repository, which {wanted} needs (give the root of a worktree)")
+    if options.keys() & {OPTION, OPTION_EXCLUDED}:
+        raise MisuseError(f"{name}: not a Git repository, and so without refs to choose (give the root of a worktree)")
     return Target("files", name, name, tuple(sorted(options.items())), index)
 
 

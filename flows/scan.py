@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from bytewax import operators as op
 from bytewax.dataflow import Dataflow, Stream
 
+from gossip.engine.detect.delta import first_look
 from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
-from gossip.engine.rules.loader import load_builtin, load_file
+from gossip.engine.rules.loader import load_selected
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
 from gossip.operators.commit import commit
@@ -27,6 +29,7 @@ from gossip.operators.follow import FollowSource
 from gossip.operators.lanes import LaneSource
 from gossip.operators.scan import scan
 from gossip.operators.worker import Worker
+from gossip.schemas.errors import MisuseError
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 
 if TYPE_CHECKING:
@@ -41,13 +44,23 @@ if TYPE_CHECKING:
 
 def load_rules(config: ScanConfig) -> RuleSet:
     """The run's rules. Raises MisuseError."""
-    return load_file(Path(config.rules_path)) if config.rules_path else load_builtin()
+    path = Path(config.rules_path) if config.rules_path else None
+    return load_selected(path, config.enabled_rules, config.disabled_rules)
 
 
 def build_detector(config: ScanConfig) -> Detector:
     """A detector for the run's rules. Raises MisuseError."""
     rules = load_rules(config)
     program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None, config.decode)
+    depth = DECODE_DEPTH_MAX if config.decode_depth is None else config.decode_depth
+    return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES, decode_depth=depth)
+
+
+def build_first_look(config: ScanConfig, detector: Detector, again: frozenset[int]) -> Detector:
+    """The detector that tells whether some of the rules, by index, find anything. Raises MisuseError."""
+    rules = first_look(detector.rule_set, again)
+    beside = detector.rule_set if again & detector.wordless else None
+    program = cached_program(rules, Path(config.cache_folder) if config.cache_folder else None, config.decode, beside)
     depth = DECODE_DEPTH_MAX if config.decode_depth is None else config.decode_depth
     return Detector(rules, program, segment_bytes=config.segment_bytes or SEGMENT_BYTES, decode_depth=depth)
 
@@ -82,12 +95,16 @@ def build_flow(worker: Worker, writer: Callable[[], ResultWriter]) -> Dataflow:
 
 
 def _plan_results(item: HistoryUnit | PlanReport, *, ends: bool) -> list[UnitResult]:
-    """What a plan adds to the totals; and the target's end, where no history follows."""
+    """What a plan adds to the totals, and the records of its target; and the target's end, where no history follows."""
     if isinstance(item, HistoryUnit):
         return []
     result = UnitResult(item.target, planned_bytes=item.bytes, losses=[*item.losses, *item.known])
     result.skipped.update(dict(item.skipped))
-    return [result, UnitResult(item.target, after=item.units, ends=True)] if ends else [result]
+    after = item.units + bool(item.histories)
+    closing = (UnitResult(item.target, record=r, after=after, if_found=not item.news) for r in item.closing)
+    results = [result, *(UnitResult(item.target, record=record) for record in item.opening), *closing]
+    marks = len(item.opening) + len(item.closing)
+    return [*results, UnitResult(item.target, after=after, marks=marks, ends=True)] if ends else results
 
 
 def _without_sightings(result: UnitResult) -> UnitResult:
@@ -103,6 +120,7 @@ def _without_sightings(result: UnitResult) -> UnitResult:
         skipped=result.skipped,
         losses=result.losses,
         suppressed=result.suppressed,
+        whole=result.whole,
     )
 
 
@@ -115,6 +133,9 @@ def flow(*paths: str, format: str | None = None, output: str | None = None, **op
     from gossip.flows.run import DirectWriter, RunReport, scan_config
 
     config = scan_config(paths, **options)
+    for target in config.targets:
+        if is_waiting(target):
+            raise MisuseError(f"{target.name}: a remote repository is fetched by `gossip scan` alone; clone it first")
     worker = Worker(config, open_source, lambda: build_detector(config))
 
     def writer() -> ResultWriter:

@@ -17,6 +17,7 @@ from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from gossip.operators.profile import ATTRIBUTE, phase_of
 from gossip.operators.remember import covered_record, missing_in, placed_record, walk_record
 from gossip.operators.rounds import Rounds
 from gossip.operators.spread import spread_map
@@ -70,12 +71,17 @@ def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream
     walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkUnit) else None)
     gathered = op.filter_map("gathered", flat, lambda item: item if isinstance(item, Gathered) else None)
     walked = spread_map(
-        "walk", walks, lambda unit: walk_unit(worker.tools, unit), worker.walk_balance, lambda _unit: 1.0
+        "walk", walks, lambda unit: _measured_walk(worker, unit), worker.walk_balance, lambda _unit: 1.0
     )
     merged: Stream[Gathered | WalkResult] = op.merge("merge", gathered, walked)
     keyed = op.key_on("key", merged, lambda item: str(item.target))
     resolved = op.stateful_batch("resolve", keyed, lambda _state: ResolveLogic(worker))
     return op.map("results", resolved, lambda pair: pair[1])
+
+
+def _measured_walk(worker: Worker, unit: WalkUnit) -> WalkResult:
+    with phase_of(worker.profile, ATTRIBUTE):
+        return walk_unit(worker.tools, unit)
 
 
 def walk_unit(tools: Tools, unit: WalkUnit) -> WalkResult:
@@ -151,18 +157,19 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
         if self._gathered is None or len(self._walks) < self._gathered.plan.histories:
             return (), StatefulBatchLogic.RETAIN
         tools, gathered = self._worker.tools, self._gathered
-        if self._worker.memory is None:
-            return sliced(resolve(tools, gathered, self._walks)), StatefulBatchLogic.DISCARD
-        return resolve_units(tools, gathered, self._walks), StatefulBatchLogic.DISCARD
+        with phase_of(self._worker.profile, ATTRIBUTE):
+            if self._worker.memory is None:
+                return sliced(resolve(tools, gathered, self._walks)), StatefulBatchLogic.DISCARD
+            return resolve_units(tools, gathered, self._walks), StatefulBatchLogic.DISCARD
 
     def snapshot(self) -> None:
         """Nothing to resume from."""
 
 
 def resolve(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> UnitResult:
-    """Findings at the first place that no rule or allowlist rejects. Sightings without any place were unreachable."""
+    """Findings at the first place that no rule or allowlist rejects."""
     before = tools.detector.suppressed.copy()
-    places = _places(walks)
+    places = _places(tools, gathered, walks)
     found = [_placed(tools, gathered.target, sighting, places) for u in gathered.units for sighting in u.sightings]
     result = _of_walks(tools, gathered.target, walks)
     result.findings[:0] = [finding for finding in found if finding is not None]
@@ -175,14 +182,15 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     is complete, if it is.
     """
     before = tools.detector.suppressed.copy()
-    places = _places(walks)
+    places = _places(tools, gathered, walks)
     results = []
     for unit in gathered.units:
         found = [_placed(tools, gathered.target, sighting, places) for sighting in unit.sightings]
         result = UnitResult(gathered.target, [finding for finding in found if finding is not None])
         if unit.record is not None:
             result.findings[:0] = unit.record.findings
-            result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=None not in found)
+            lasting = all(finding is not None and not finding.unreachable for finding in found)
+            result.record = placed_record(unit.record, result, gathered.plan.reach, all_placed=lasting)
         results.append(result)
     plan = gathered.plan
     history = _of_walks(tools, gathered.target, walks)
@@ -191,21 +199,28 @@ def resolve_units(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> 
     missing = missing_in([*plan.losses, *history.losses])
     if plan.histories:
         history.record = walk_record(tools, plan, history, missing)
-    after = plan.units + bool(plan.histories)
+    after, marks = plan.units + bool(plan.histories), len(plan.opening) + len(plan.closing)
     if gathered.complete and missing is not None and (plan.reached or missing):
         results.append(UnitResult(gathered.target, record=covered_record(tools, plan, missing), after=after))
-        after += 1
-    results.append(UnitResult(gathered.target, after=after, ends=True))
+        marks += 1
+    results.append(UnitResult(gathered.target, after=after, marks=marks, ends=True))
     return results
 
 
-def _places(walks: list[WalkResult]) -> dict[str, list[BlobPlace]]:
+def _places(tools: Tools, gathered: Gathered, walks: list[WalkResult]) -> dict[str, list[BlobPlace]]:
+    """Places of every blob with a match, by its id, earliest first; where no ref leads to it, the unreachable ones."""
     places: dict[str, list[BlobPlace]] = {}
     for walk in walks:
         for place in walk.places:
             places.setdefault(place.blob.hex(), []).append(place)
     for found in places.values():
         found.sort(key=lambda place: place.order)
+    objects = [sighting.object_id for unit in gathered.units for sighting in unit.sightings]
+    rest = frozenset(bytes.fromhex(name) for name in objects if name not in places)
+    if rest and not tools.reachable_only:
+        for place in tools.history(gathered.target).places_beyond(rest):
+            places.setdefault(place.blob.hex(), []).append(place)
+    tools.detector.suppressed["unreachable"] += sum(name not in places for name in objects)
     return places
 
 

@@ -16,14 +16,19 @@ from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.operators import StatefulBatchLogic
 
+from gossip.operators.lives import presence
+from gossip.operators.profile import COMMIT, Profile, phase_of
 from gossip.operators.remember import PASSING_LOSSES, lane_of
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
-from gossip.schemas.protocols import Lane, Memory
+from gossip.schemas.ledger import KIND_CHANGE, KIND_COVERED, KIND_HEAD, KIND_RULES, UnitRecord
+from gossip.schemas.protocols import Head, Lane, Memory
 from gossip.schemas.units import UnitResult
 
 COMMIT_INTERVAL = timedelta(seconds=1)
+_MARKS = frozenset({KIND_RULES, KIND_CHANGE, KIND_COVERED, KIND_HEAD})
+"""Kinds of records that are not about content: nothing but the target's end waits for them."""
 
 
 @operator
@@ -37,7 +42,11 @@ def commit(
     Exactly once without recovery: what is delivered again, in this run or a later one, is told by the ids in the lake.
     """
     keyed = op.key_on("to_lane", up, lambda result: _lane_key(worker, memory, result))
-    committed = op.stateful_batch("lane", keyed, lambda _state: CommitLogic(memory, failed, worker.rounds))
+
+    def lane(_state: None) -> CommitLogic:
+        return CommitLogic(memory, worker.head, failed, worker.rounds, profile=worker.profile)
+
+    committed = op.stateful_batch("lane", keyed, lane)
     return op.map("results", committed, lambda pair: pair[1])
 
 
@@ -56,6 +65,10 @@ class _Progress:
     """What has come of one target."""
 
     taken: int = 0
+    marks: int = 0
+    found: int = 0
+    again: bool = False
+    """A unit is to be tried again."""
     target_id: str = ""
     lost: bool = False
     """Something could not be read that another round may be able to read."""
@@ -69,11 +82,16 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     def __init__(
         self,
         memory: Memory,
+        heads: Callable[[int], Head | None],
         failed: Callable[[BaseException], None] = lambda _err: None,
         rounds: Rounds | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self._memory = memory
+        self._heads = heads
+        """A target, by its index, as it is now."""
         self._failed = failed
         self._rounds = rounds
         self._clock = clock
@@ -86,7 +104,7 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
 
     def on_batch(self, values: list[UnitResult]) -> tuple[Iterable[UnitResult], bool]:
         """Take results. Raises what the lane does, on every path: the run ends then."""
-        with self._told():
+        with self._told(), phase_of(self._profile, COMMIT):
             for value in values:
                 self._take(value)
         if self._due is None and self._waiting:
@@ -121,27 +139,49 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     def _take(self, result: UnitResult) -> None:
         progress = self._progress[result.target]
         progress.held.append(result)
-        while ready := next((x for x in progress.held if x.after <= progress.taken), None):
+        while ready := next(
+            (x for x in progress.held if x.after <= progress.taken and x.marks <= progress.marks), None
+        ):
             progress.held.remove(ready)
             self._add(ready, progress)
 
     def _add(self, result: UnitResult, progress: _Progress) -> None:
-        record = result.record
+        record, result.record = result.record, None
         if record is not None:
-            if self._lane is None:  # most lanes have nothing to commit
-                self._lane = self._memory.lane(lane_of(record.target_id, self._memory.lanes))
-            progress.taken += 1
+            is_mark = record.kind in _MARKS
+            progress.marks += is_mark
+            progress.taken += not is_mark
+            if record.kind == KIND_HEAD and not self._headed(result, record, progress):
+                return
+            progress.again = progress.again or (record.outcome == "failed_retryable" and not is_mark)
             progress.target_id = record.target_id
-            result.findings = self._lane.add(record) or []
-            result.record = None
+            fresh = self._lane_of(record).add(record)
+            progress.found += 0 if fresh is None else len(record.findings)
+            result.findings = fresh or []
             self._kept.append(record.unit_id)
         progress.lost = progress.lost or any(loss.kind in PASSING_LOSSES for loss in result.losses)
         self._waiting.append(result)
 
+    def _lane_of(self, record: UnitRecord) -> Lane:
+        if self._lane is None:  # most lanes have nothing to commit
+            self._lane = self._memory.lane(lane_of(record.target_id, self._memory.lanes))
+        return self._lane
+
+    def _headed(self, result: UnitResult, record: UnitRecord, progress: _Progress) -> bool:
+        """Whether the end of a target's scan is to be recorded; then with what has come to its head, or gone."""
+        if progress.again or (result.if_found and not progress.found):
+            return False
+        head = self._heads(result.target)
+        if head is not None:
+            lane = self._lane_of(record)
+            lane.commit()
+            record.events = presence(head, lane.seen(record.target_id))
+        return True
+
     def _commit(self) -> list[UnitResult]:
         self._due = None
         if self._lane is not None:
-            with self._told():
+            with self._told(), phase_of(self._profile, COMMIT):
                 self._lane.commit()
         for name in self._kept:
             self._memory.drop(name)

@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import cast
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
@@ -24,11 +23,10 @@ from gossip.operators.rounds import Rounds
 from gossip.operators.spread import Stopwatch
 from gossip.operators.worker import Worker
 from gossip.schemas.errors import GossipError
-from gossip.schemas.protocols import RememberedSource
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import PlanReport, Target
 
-LOOKS_AT_ONCE = 4
+LOOKS_AT_ONCE = 8
 """Threads of a process that look: most of the time they wait."""
 INTERVAL_SECONDS = 60.0
 JITTER = 0.1
@@ -141,8 +139,9 @@ class FollowPartition(StatefulSourcePartition[Planned, None]):
                 self._looked(followed, followed.look)
         elif self._clock() >= followed.due or self._rounds.called(followed.index) != followed.called:
             followed.called = self._rounds.called(followed.index)
-            target = self._worker.config.targets[followed.index]
-            followed.look = self._submit(lambda: cast("RememberedSource", self._worker.fresh(target)).fingerprint())
+            target, look = self._worker.config.targets[followed.index], self._worker.look
+            assert look is not None, "who follows targets has a way to look at them"
+            followed.look = self._submit(lambda: look(target))
 
     def _looked(self, followed: _Followed, look: Future[bytes]) -> None:
         followed.look = None

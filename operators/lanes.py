@@ -7,6 +7,7 @@ from itertools import islice
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from gossip.operators.profile import ENUMERATE, phase_of
 from gossip.operators.remember import remembered_plan
 from gossip.operators.spread import Stopwatch
 from gossip.operators.worker import Worker
@@ -56,7 +57,8 @@ class LanePartition(StatefulSourcePartition[Planned, None]):
 
     def next_batch(self) -> list[Planned]:
         """A few units. Raises StopIteration after the last target."""
-        with Stopwatch(self._worker.balance, SCAN_BYTES_PER_SECOND):
+        worker = self._worker
+        with phase_of(worker.profile, ENUMERATE), Stopwatch(worker.balance, SCAN_BYTES_PER_SECOND):
             batch = list(islice(self._items, BATCH_UNITS))
         if not batch:
             raise StopIteration

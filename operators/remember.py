@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import cast
 
+from blake3 import blake3
+
 from gossip.engine.identity import unit_id
+from gossip.operators.lives import with_marks
 from gossip.operators.worker import Tools, Worker
+from gossip.schemas.errors import GossipError
 from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK, Outcome, UnitRecord, coverage_text
-from gossip.schemas.protocols import Failure, Known, Memory, RememberedSource
+from gossip.schemas.protocols import Failure, Head, Known, Memory, RememberedSource
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 
@@ -39,30 +45,92 @@ def remembered_plan(worker: Worker, memory: Memory, target: int) -> Iterator[Sca
     target_id = tools.item(target).hex()
     known = memory.known(target_id, lane_of(target_id, memory.lanes))
     covered, missing = known.covered, tuple(Loss("missing-object", *lost) for lost in known.missing)
-    if any(source.holds(loss.where) for loss in missing):
-        covered, missing = frozenset[str](), ()  # what was missing is found a place by walking everything
-    dropped = saved = 0
+    if missing and source.outdated(covered, [loss.where for loss in missing]):
+        covered, missing = frozenset[str](), ()  # what is missing, or has come back, is known by walking everything
     losses: list[Loss] = []
     kept = [*missing, *_permanent(known)] if covered else []
-    for item in source.plan_beyond(covered):
+    state = _State(source)
+    units = size = 0
+    beyond = None if covered else _beyond(tools, target, known)
+    new = {_unit_id(tools, source, item): item for item in beyond or ()}
+    rest = source.plan_beyond(covered)
+    for item in chain((replace(unit, id=name) for name, unit in new.items()), rest):
         if isinstance(item, ScanUnit):
-            unit = replace(item, id=unit_id(tools.item(target), item.kind, source.content_key(item)).hex())
-            said = _answered(unit, source.reach, known)
+            unit = item if item.id else replace(item, id=_unit_id(tools, source, item))
+            if not item.id and unit.id in new:
+                continue  # a unit of old storage that holds what is new, and nothing else
+            state.add(unit)
+            old = beyond is not None and not item.id and item.kind != "files"
+            unit, said = _to_scan(unit, source.reach, known, tools.item(target) if old else None)
             if said is None:
+                units, size = units + 1, size + unit.bytes
                 yield unit
             else:
-                dropped, saved = dropped + 1, saved + item.bytes
                 losses.extend(said)
         elif isinstance(item, PlanReport):
-            yield replace(
+            report = replace(
                 item,
-                units=item.units - dropped,
-                bytes=item.bytes - saved,
+                units=units,
+                bytes=size,
                 losses=(*item.losses, *(loss for loss in losses if loss.kind == PARKED)),
                 known=(*kept, *(loss for loss in losses if loss.kind != PARKED and not covered)),
             )
+            yield with_marks(tools, report, known, state.text())
         else:
             yield item
+
+
+def _beyond(tools: Tools, target: int, known: Known) -> list[ScanUnit] | None:
+    """Of a history that was covered under the base: what has come since. None where that cannot be told."""
+    base = known.base
+    if base is None or not base.covered or base.missing or any(failure.permanent for failure in base.failed.values()):
+        return None
+    source = cast("RememberedSource", tools.source(target)).fresh()
+    units = (item for item in source.plan_beyond(base.covered) if isinstance(item, ScanUnit))
+    return [unit for unit in units if unit.kind != "files"]
+
+
+def _unit_id(tools: Tools, source: RememberedSource, unit: ScanUnit) -> str:
+    return unit_id(tools.item(unit.target), unit.kind, source.content_key(unit)).hex()
+
+
+def _to_scan(unit: ScanUnit, reach: str, known: Known, item: bytes | None) -> tuple[ScanUnit, list[Loss] | None]:
+    """The unit as it is to be scanned, and what `_answered` says of it. Given `item`, the target's, its content was
+    scanned under the base, in whichever units.
+    """
+    said = _answered(unit, reach, known)
+    base = known.base
+    if said is not None or base is None:
+        return unit, said
+    if base.done & {unit.id, _within(unit.id, reach)} and not base.failed.keys() & {unit.id, _within(unit.id, reach)}:
+        return replace(unit, again=known.again), None
+    if item is None:
+        return unit, None
+    # A name of its own: that these rules looked at it says nothing of what may later lead to the same objects.
+    unit = replace(unit, id=unit_id(item, "again", unit.id.encode()).hex(), again=known.again)
+    return unit, _answered(unit, reach, known)
+
+
+class _State:
+    """What a target was when it was planned: if it is the same again, nothing has come or gone."""
+
+    def __init__(self, source: RememberedSource) -> None:
+        self._head: Head | None = None
+        with suppress(GossipError, OSError):  # a loss of the plan
+            self._head = source.head()
+        self._files = blake3()
+        self._any = False
+
+    def add(self, unit: ScanUnit) -> None:
+        """One of its units."""
+        if unit.kind == "files":
+            self._any = True
+            self._files.update(unit.id.encode())
+
+    def text(self) -> str:
+        """In a few words."""
+        commit = "unknown" if self._head is None else self._head.commit
+        return " ".join(part for part in (commit, self._files.hexdigest() if self._any else "") if part) or "empty"
 
 
 def _permanent(known: Known) -> list[Loss]:
@@ -146,7 +214,8 @@ def covered_record(tools: Tools, plan: PlanReport, missing: dict[str, str]) -> U
 def placed_record(record: UnitRecord, result: UnitResult, reach: str, *, all_placed: bool) -> UnitRecord:
     """A unit's record once its sightings have become the result's findings.
 
-    Where some have not, a later history may lead to them: then the unit is done for this history only.
+    Where some have not, or only an unreachable place, a later history may lead to them: then the unit is done for this
+    history only.
     """
     name = record.unit_id if all_placed else _within(record.unit_id, reach)
     return replace(record, unit_id=name, findings=result.findings)

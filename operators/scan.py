@@ -9,15 +9,18 @@ from datetime import UTC, datetime
 
 from bytewax.dataflow import Stream, operator
 
-from gossip.engine.decode.content import Left, Text, contents
+from gossip.engine.decode.content import Left, Text, contents, is_plain
 from gossip.engine.decode.documents import EXTRACTORS
+from gossip.engine.detect.delta import DeltaDetector
+from gossip.engine.detect.detector import Base, Detector, Scanned
 from gossip.engine.detect.match import Match
 from gossip.engine.findings import display_path
+from gossip.operators.profile import CONTENT, phase_of
 from gossip.operators.remember import unit_record
 from gossip.operators.spread import spread_map
 from gossip.operators.worker import Tools, Worker
 from gossip.schemas.errors import GossipError
-from gossip.schemas.protocols import Document, Skip
+from gossip.schemas.protocols import Document, Lineage, Skip
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import ScanUnit, UnitResult
 
@@ -28,7 +31,12 @@ def scan(step_id: str, up: Stream[ScanUnit], worker: Worker) -> Stream[UnitResul
 
     The units are spread over all workers first.
     """
-    return spread_map("units", up, lambda unit: _scanned(worker, unit), worker.balance, lambda unit: unit.bytes)
+    return spread_map("units", up, lambda unit: _measured(worker, unit), worker.balance, lambda unit: unit.bytes)
+
+
+def _measured(worker: Worker, unit: ScanUnit) -> UnitResult:
+    with phase_of(worker.profile, CONTENT):
+        return _scanned(worker, unit)
 
 
 def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
@@ -36,10 +44,11 @@ def _scanned(worker: Worker, unit: ScanUnit) -> UnitResult:
     memory, started = worker.memory, datetime.now(UTC)
     if memory is None:
         return scan_unit(worker.tools, unit)
-    result = None if worker.config.show_secrets else memory.find(unit.id, unit.target)
+    cached = unit.again is None and not worker.config.show_secrets
+    result = memory.find(unit.id, unit.target) if cached else None
     if result is None:
         result = scan_unit(worker.tools, unit)
-        if result.sightings:
+        if result.sightings and unit.again is None:
             memory.keep(unit.id, result)
     result.record = unit_record(worker.tools, unit, result, started)
     return result
@@ -49,6 +58,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     """Everything one unit holds."""
     result = UnitResult(unit.target, units=1)
     before = tools.detector.suppressed.copy()
+    detector = tools.detector if unit.again is None else tools.delta(unit.again)
     try:
         for opened in tools.source(unit.target).open(unit):
             if isinstance(opened, Loss):
@@ -58,7 +68,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
                 if opened.path is not None:
                     _by_path(tools, unit.target, opened, result)
             else:
-                _scan_document(tools, unit.target, opened, result)
+                _scan_document(tools, detector, unit.target, opened, result)
     except (GossipError, OSError) as err:
         # The rest of the unit is lost, and nobody knows how much that is.
         result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
@@ -66,7 +76,22 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
     return result
 
 
-def _scan_document(tools: Tools, target: int, document: Document, result: UnitResult) -> None:
+def _scan_document(
+    tools: Tools, detector: Detector | DeltaDetector, target: int, document: Document, result: UnitResult
+) -> None:
+    lineage = document.lineage
+    data = None if lineage is None or tools.whole_blobs else lineage.data
+    if lineage is not None and data is not None:
+        if is_plain(_base_name(document), data, tools.policy):
+            found = _matches(document, (), _scan_lineage(detector, lineage, data, result), result)
+            result.bytes += len(data)
+            result.documents += 1
+            if found:
+                _report(tools, target, document, [(match, ()) for match in found], result)
+            if document.path is not None:
+                _by_path(tools, target, document, result)
+            return
+        result.whole["content"] += 1
     counted = _Counted(document.chunks)
     sightings: list[tuple[Match, tuple[str, ...]]] = []
     scanned = 0
@@ -74,7 +99,7 @@ def _scan_document(tools: Tools, target: int, document: Document, result: UnitRe
         for item in contents(_base_name(document), counted, tools.policy, time.monotonic, document.seekable):
             if isinstance(item, Text):
                 scanned += 1
-                sightings.extend((match, item.container) for match in _scan_text(tools, document, item, result))
+                sightings.extend((match, item.container) for match in _scan_text(detector, document, item, result))
             elif isinstance(item, Left):
                 result.skipped[item.reason] += 1
             else:
@@ -111,12 +136,38 @@ def inside(name: str, container: tuple[str, ...]) -> str:
     return "!".join((name, *container))
 
 
-def _scan_text(tools: Tools, document: Document, text: Text, result: UnitResult) -> list[Match]:
-    """The matches of one text, at their places in the bytes as they are stored."""
-    found, dropped = tools.detector.scan(text.chunks)
-    for cause, count in sorted(dropped.items()):
+def _scan_lineage(detector: Detector | DeltaDetector, lineage: Lineage, data: bytes, result: UnitResult) -> Scanned:
+    """What a document held in memory holds, by what tells it from its base where that is known."""
+    base, copies, cause = lineage.base, lineage.copies, lineage.cause
+    # Whoever keeps this document as a base does not want those that it was made of.
+    lineage.base = lineage.copies = None
+    known: Base | None = None
+    if base is not None and copies is not None:
+        if base.hits is None and base.data is not None:
+            base.hits = detector.hits_of(base.data)  # it was not scanned, or not as it is
+        cause = "base"  # it has too many hits, or was let go of before it was scanned
+        if base.hits is not None:
+            known = Base(base.hits, base.size, copies())
+    held = detector.scan_held(data, known, awaited=lineage.awaited)
+    lineage.hits = held.hits
+    if known is None:
+        result.whole[cause] += 1
+    elif held.whole:
+        result.whole["many-hits"] += 1
+    return held.scanned
+
+
+def _matches(document: Document, container: tuple[str, ...], scanned: Scanned, result: UnitResult) -> list[Match]:
+    """The matches of one text; what a budget stopped becomes a loss."""
+    for cause, count in sorted(scanned.dropped.items()):
         detail = f"{count} times; the rest of the document was scanned"
-        result.losses.append(Loss(f"budget-{cause}", inside(document.name, text.container), detail))
+        result.losses.append(Loss(f"budget-{cause}", inside(document.name, container), detail))
+    return scanned.matches
+
+
+def _scan_text(detector: Detector | DeltaDetector, document: Document, text: Text, result: UnitResult) -> list[Match]:
+    """The matches of one text, at their places in the bytes as they are stored."""
+    found = _matches(document, text.container, detector.scan(text.chunks), result)
     if not text.steps:
         return found
     return [_as_stored(match, text) for match in found]

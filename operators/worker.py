@@ -8,14 +8,23 @@ from functools import cached_property
 from typing import cast
 
 from gossip.engine.decode.content import Policy
+from gossip.engine.detect.delta import DeltaDetector
 from gossip.engine.detect.detector import Detector
 from gossip.engine.findings import FindingMaker, item_of
+from gossip.operators.profile import CONFIRM, MATCH, READ, Profile
 from gossip.operators.rounds import Rounds
 from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
+from gossip.schemas.errors import GossipError
 from gossip.schemas.finding import Finding
-from gossip.schemas.protocols import HistorySource, Memory, Source, SourceFactory
+from gossip.schemas.protocols import Head, HistorySource, Memory, RememberedSource, Source, SourceFactory
 from gossip.schemas.units import Place, Target
+
+FirstLook = Callable[[frozenset[int]], Detector]
+
+
+def _no_first_look(_again: frozenset[int]) -> Detector:
+    raise AssertionError("a scan that remembers nothing has no rules that look again")
 
 
 class Worker:
@@ -30,17 +39,25 @@ class Worker:
         sources: SourceFactory,
         detector: Callable[[], Detector],
         memory: Memory | None = None,
+        first_look: FirstLook = _no_first_look,
+        profile: Profile | None = None,
     ) -> None:
         self.config = config
+        self.profile = profile
+        """Measures where time goes; None unless somebody asked."""
         self.memory = memory
         """What earlier runs did; None for a scan that remembers nothing."""
         self.rounds: Rounds | None = None
         """Of targets that are scanned again and again; None where each is scanned once."""
+        self.look: Callable[[Target], bytes] | None = None
+        """How such a target is looked at: its fingerprint, on whatever thread."""
         self.balance: Balance | None = None
         """Where the cluster's size is known: how units are spread; so `walk_balance` for walks."""
         self.walk_balance: Balance | None = None
         self._sources = sources
         self._detector = detector
+        self._first_look = first_look
+        """Builds the detector that tells whether some rules, by index, find anything in a document."""
         self._local = threading.local()
 
     def in_cluster(self, processes: int, number: int) -> None:
@@ -48,17 +65,39 @@ class Worker:
         self.balance = Balance(processes, number)
         self.walk_balance = Balance(processes, number)
 
-    def fresh(self, target: Target) -> Source:
-        """A source that knows nothing yet, on whatever thread. Raises what opening it raises."""
-        return self._sources(target)
+    def head(self, target: int) -> Head | None:
+        """A target as it is now; None where that cannot be known, or nothing is remembered of it."""
+        try:
+            return cast("RememberedSource", self.tools.source(target)).head()
+        except (GossipError, OSError):
+            return None
 
     @property
     def tools(self) -> Tools:
         """This thread's tools."""
         found = getattr(self._local, "tools", None)
         if found is None:
-            found = self._local.tools = Tools(self.config, self._sources, self._detector, self.rounds)
+            found = self._local.tools = self._measured_tools()
         return cast("Tools", found)
+
+    def _measured_tools(self) -> Tools:
+        profile = self.profile
+        if profile is None:
+            return Tools(self.config, self._sources, self._detector, self._first_look, self.rounds)
+
+        def source(target: Target) -> Source:
+            made = self._sources(target)
+            made.open = profile.iterated(READ, made.open)  # type: ignore[method-assign]
+            return made
+
+        def detector() -> Detector:
+            made = self._detector()
+            made.observe(lambda search: profile.timed(MATCH, search))
+            made.scan = profile.timed(CONFIRM, made.scan)  # type: ignore[method-assign]
+            made.scan_held = profile.timed(CONFIRM, made.scan_held)  # type: ignore[method-assign]
+            return made
+
+        return Tools(self.config, source, detector, self._first_look, self.rounds)
 
 
 class Tools:
@@ -69,6 +108,7 @@ class Tools:
         config: ScanConfig,
         sources: SourceFactory,
         detector: Callable[[], Detector],
+        first_look: FirstLook = _no_first_look,
         rounds: Rounds | None = None,
     ) -> None:
         self._config = config
@@ -78,16 +118,28 @@ class Tools:
         self._sources: dict[int, tuple[int, Source]] = {}
         """By target: the round that the source was opened for, and the source."""
         self._items: dict[int, bytes] = {}
+        self._first_look = first_look
+        self._deltas: dict[frozenset[int], DeltaDetector] = {}
 
     @cached_property
     def detector(self) -> Detector:
         """The detector of this thread."""
         return self._build()
 
+    @property
+    def whole_blobs(self) -> bool:
+        """Whether every blob is scanned as if there were no other."""
+        return self._config.whole_blobs
+
     @cached_property
     def policy(self) -> Policy:
         """What is opened inside documents."""
         return Policy(archives=self._config.archives, binary=self._config.scan_binary)
+
+    @property
+    def reachable_only(self) -> bool:
+        """Whether findings in objects that no ref leads to are left out."""
+        return self._config.reachable_only
 
     @cached_property
     def maker(self) -> FindingMaker:
@@ -113,6 +165,12 @@ class Tools:
         for target in over:
             del self._sources[target]
             self._items.pop(target, None)
+
+    def delta(self, again: frozenset[int]) -> DeltaDetector:
+        """The detector for content at which only some rules have to look again."""
+        if again not in self._deltas:
+            self._deltas[again] = DeltaDetector(self.detector, lambda: self._first_look(again), again)
+        return self._deltas[again]
 
     def history(self, target: int) -> HistorySource:
         """The source of a target that has a history."""

@@ -26,6 +26,10 @@ class ScanConfig:
     tenant: str = "default"
     rules_path: str | None = None
     """A rule file; None: the built-in rules."""
+    enabled_rules: tuple[str, ...] = ()
+    """`ID`, `tag:NAME` or `file:NAME` of the rules that take part; none: all."""
+    disabled_rules: tuple[str, ...] = ()
+    """The same of those that do not."""
     cache_folder: str | None = None
     """Where compiled rules are kept; None: nowhere."""
     show_secrets: bool = False
@@ -39,6 +43,10 @@ class ScanConfig:
     """Look into archives and documents."""
     scan_binary: bool = False
     """Scan content of no known format too."""
+    whole_blobs: bool = False
+    """Scan every blob as if there were no other. It never changes the findings."""
+    reachable_only: bool = False
+    """Leave out what was found in objects that no ref leads to."""
 
 
 def parsed_key(raw: bytes, where: str) -> bytes:

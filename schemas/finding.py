@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 Level = Literal["low", "medium", "high"]
 Validation = Literal["valid", "invalid", "indeterminate", "none"]
 
+BLOB_SHORT_CHARS = 8
 LEVEL_HIGH_MIN = 7
 LEVEL_MEDIUM_MIN = 4
 
@@ -71,6 +72,10 @@ class Finding:
     email: str = ""
     date: str = ""
     """Author date of `commit`, ISO 8601 with offset."""
+    unreachable: bool = False
+    """In an object of the repository that no ref leads to: of a deleted branch, an amended commit, a dropped stash.
+    `commit` and `path` then name a commit that no ref leads to either, or are empty where there is none.
+    """
     decode_path: tuple[str, ...] = ()
     """Transforms from the outermost to the innermost, for example ('base64', 'percent')."""
     container_path: tuple[str, ...] = ()
@@ -102,6 +107,17 @@ class Finding:
         if self.secret is not None:
             record["secret"] = self.secret
         return record
+
+    @property
+    def shown_path(self) -> str:
+        """What stands for the path in outputs for people: of a blob without one, its id; else of no path, the target.
+
+        >>> import dataclasses
+        >>> fields = {field.name: "" for field in dataclasses.fields(Finding)}
+        >>> Finding(**fields | {"object_id": "12345678" * 5, "unreachable": True}).shown_path
+        '<blob 12345678>'
+        """
+        return self.path or (f"<blob {self.object_id[:BLOB_SHORT_CHARS]}>" if self.unreachable else self.target)
 
     def sort_key(self) -> tuple[Any, ...]:
         """A total order that does not depend on how the scan was run."""

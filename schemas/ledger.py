@@ -31,6 +31,13 @@ KIND_COVERED = "covered"
 """Kind of the unit that says which tips were scanned completely; its version lists them."""
 KIND_WALK = "walk"
 """Kind of the unit of a history: what it reports because of paths alone, and what is missing in it."""
+KIND_RULES = "rules"
+"""Kind of the unit that opens a policy of a target; its version says which rules it has and what it builds on."""
+KIND_CHANGE = "change"
+"""Kind of a unit without content: what rules had found under its policy is retracted, or restored."""
+KIND_HEAD = "head"
+"""Kind of the unit that ends a complete scan; its version says which state of the target was scanned."""
+UNITS_WITHOUT_CONTENT = (KIND_COVERED, KIND_WALK, KIND_RULES, KIND_CHANGE, KIND_HEAD)
 
 CODE = re.compile(rf"(?=.*[^ ])[A-Za-z0-9 _\-.:/]{{1,{CODE_CHARS_MAX}}}")
 
@@ -94,7 +101,8 @@ def status_of(outcome: Outcome, findings: int) -> Status:
 class Event:
     """A change in the life of what was found before; no content was read for it.
 
-    `retracted`, `restored`: the rule with `rule_fingerprint` left, or came back to, the policy of the target.
+    `retracted`, `restored`: what the rule with `rule_fingerprint` had found in the target, under the policy of the
+    event's unit, no longer holds, or holds again.
     `present`, `absent`: the occurrence is, or no longer is, in the head of the target, as `commit` shows.
     """
 
@@ -146,6 +154,8 @@ class UnitRecord:
     suppressed: Counter[str] = field(default_factory=Counter)
     losses: list[Loss] = field(default_factory=list)
     started_at: datetime | None = None
+    policy: str = ""
+    """Policy hash that its rows carry; empty: that of its lane's context."""
 
     def __post_init__(self) -> None:
         if not self.unit_id:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from gossip.schemas.finding import Finding
-from gossip.schemas.ledger import UnitRecord
+from gossip.schemas.ledger import Event, UnitRecord
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.units import (
+    BlobPlace,
     HistoryUnit,
     Place,
     PlanReport,
@@ -21,7 +23,26 @@ from gossip.schemas.units import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Lineage:
+    """A document held whole, and how it was made of another one: what they have in common need not be scanned twice."""
+
+    data: bytes | None
+    """None: no longer held."""
+    base: Lineage | None = None
+    copies: Callable[[], Iterable[tuple[int, int, int]]] | None = None
+    """(start, start in the base, size) of what was copied from the base; set where `base` is."""
+    cause: str = "no-delta"
+    """Why there is no base."""
+    awaited: bool = False
+    """Others are made of it."""
+    size: int = 0
+    """Of `data`; kept where that is no longer held."""
+    hits: array[int] | None = None
+    """The scanner's: what it needs for documents that are made of this one."""
+
+
+@dataclass(slots=True)  # not frozen: one is made for every blob, and that takes three times as long
 class Document:
     """Content to scan, opened on the worker that scans it; it never leaves that worker.
 
@@ -40,6 +61,8 @@ class Document:
     object_id: str = ""
     seekable: Callable[[], BinaryIO] | None = None
     """Opens the same content anew, for formats that are read from their end."""
+    lineage: Lineage | None = None
+    """Where all of the content is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +99,11 @@ class HistorySource(Source, Protocol):
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs."""
 
+    def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
+        """Places of blobs that no ref leads to: in commits to which none leads either, earliest first; else, for an
+        object of this repository, one without a path. None for what only an alternate object folder holds.
+        """
+
 
 class ResultWriter(Protocol):
     """Takes results as they come: an output in this process, or the way to the one that has it."""
@@ -110,6 +138,9 @@ class Reporter(Protocol):
 class RememberedSource(Source, Protocol):
     """A source that can tell what it has given before."""
 
+    def fresh(self) -> RememberedSource:
+        """A source of the same content, as it was when this one was opened, that has planned nothing yet."""
+
     @property
     def reach(self) -> str:
         """Digest of what decides which documents have a place, as `PlanReport.reach`."""
@@ -117,8 +148,10 @@ class RememberedSource(Source, Protocol):
     def plan_beyond(self, covered: frozenset[str]) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """As `plan`, less what the covered tips lead to. `covered` are ids that reports gave as `reached`."""
 
-    def holds(self, object_id: str) -> bool:
-        """Whether an object that was missing is there now."""
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Whether objects that were missing in what is covered have to be looked for anew: one is there now, or may be
+        missed by nobody.
+        """
 
     def fingerprint(self) -> bytes:
         """Bytes that differ when a plan may give something new. Cheap: nothing is read but what lists the content.
@@ -128,6 +161,9 @@ class RememberedSource(Source, Protocol):
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Bytes that are the same in every run exactly while the unit's content is."""
+
+    def head(self) -> Head:
+        """The target as it is now. Raises errors of ours where that cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +188,57 @@ class Known:
     """Ids in hex of tips that were scanned completely, but for the missing objects."""
     missing: tuple[tuple[str, str], ...] = ()
     """Objects that were not there then: id in hex, and where it belongs."""
+    policy: str = ""
+    """The policy of the target: that of the run, or one that builds on an earlier one."""
+    base: Known | None = None
+    """What is known under the policy that this one builds on, where some rules still have to look at that content."""
+    again: frozenset[int] = frozenset()
+    """Those rules, by their index in the rule set of the run."""
+    opening: str = ""
+    """Version of the unit that opens the policy; empty where it is open."""
+    previous: str = ""
+    """Id of the last unit that opened one."""
+    leaving: tuple[tuple[str, Event], ...] = ()
+    """Policies and events of what no longer holds, or holds again, as the policy is opened."""
+    settling: tuple[tuple[str, Event], ...] = ()
+    """The same, once the target was scanned completely under it: what rules that looked again did not find again."""
+    loose: tuple[tuple[str, str, bool], ...] = ()
+    """Policies and ids of units that ended between their occurrences and their ledger row, and that no scan under this
+    policy will come to; and whether they have findings.
+    """
+    head: str = ""
+    """State of the target at the end of its last complete scan; empty where there was none under this policy."""
+    head_unit: str = ""
+    """Id of the last unit of kind `head`."""
+    unheaded: bool = True
+    """Whether findings may have come since then."""
+
+
+class Seen(NamedTuple):
+    """An occurrence in the lake, as far as is needed to see whether it is still there."""
+
+    occurrence_id: str
+    finding_id: str
+    path: str
+    object_id: str
+    start: int
+    end: int
+    container_path: tuple[str, ...]
+    present: bool | None
+    """What the lake says of it; None: nothing yet."""
+
+
+class Head(Protocol):
+    """A target as it is now."""
+
+    commit: str
+    """Id in hex; empty where there are no commits. So are the others."""
+    author: str
+    email: str
+    date: str
+
+    def holds(self, seen: Seen) -> bool:
+        """Whether an occurrence is there. What cannot be read is said to be there: it is a loss, not a removal."""
 
 
 class Lane(Protocol):
@@ -165,6 +252,9 @@ class Lane(Protocol):
 
     def forget(self, target_id: str) -> None:
         """Nothing more of the target comes until it is planned again. To be called after a commit."""
+
+    def seen(self, target_id: str) -> Iterator[Seen]:
+        """Each occurrence of a target once, of all policies; what was added and not committed is left out."""
 
 
 class Memory(Protocol):

@@ -180,7 +180,7 @@ def _lane_columns(owners: Sequence[UnitRecord], stamp: Stamp) -> Columns:
         "seq": [stamp.seq] * count,
         "ordinal": list(range(count)),
         "run_id": [context.run_id] * count,
-        "policy_hash": [context.policy_hash] * count,
+        "policy_hash": [owner.policy or context.policy_hash for owner in owners],
         "unit_id": [owner.unit_id for owner in owners],
         "target": [without_credentials(owner.target) for owner in owners],
         "target_id": [owner.target_id for owner in owners],

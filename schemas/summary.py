@@ -39,6 +39,8 @@ class Summary:
 
     targets: list[str] = field(default_factory=list)
     findings: int = 0
+    unreachable: int = 0
+    """Findings in objects that no ref leads to; counted in `findings` too."""
     units: int = 0
     documents: int = 0
     """Files or blobs whose content was scanned."""
@@ -50,6 +52,8 @@ class Summary:
     losses_named: list[Loss] = field(default_factory=list)
     suppressed: Counter[str] = field(default_factory=Counter)
     """Candidates rejected, by gate; shown with --debug."""
+    whole: Counter[str] = field(default_factory=Counter)
+    """Git blobs that were scanned whole, not by what tells them from their base, by reason; shown with --debug."""
     policy_hash: str = ""
     rules: int = 0
     seconds: float = 0.0
@@ -87,6 +91,7 @@ class Summary:
             "status": self.status,
             "targets": list(self.targets),
             "findings": self.findings,
+            "unreachable": self.unreachable,
             "units": self.units,
             "documents": self.documents,
             "bytes": self.bytes,
@@ -97,6 +102,7 @@ class Summary:
                 for loss in sorted(self.losses_named, key=lambda loss: (loss.kind, loss.where, loss.detail))
             ],
             "suppressed": dict(sorted(self.suppressed.items())),
+            "whole": dict(sorted(self.whole.items())),
             "rules": self.rules,
             "policy_hash": self.policy_hash,
             "seconds": round(self.seconds, 3),

@@ -14,13 +14,16 @@ OCCURRENCES = "occurrences"
 LEDGER = "ledger"
 RUNS = "runs"
 
-TABLE_VERSION = 1
-"""Format of all tables. A reader accepts its own version and older ones; it refuses a newer one."""
+TABLE_VERSION = 2
+"""Format of all tables. A reader accepts its own version and older ones; it refuses a newer one.
+
+1: the first. 2: `unreachable` in `occurrences`.
+"""
 
 META_TABLE = "gossip.table"
 META_VERSION = "gossip.version"
 
-ColumnType = Literal["string", "int64", "timestamp", "strings"]
+ColumnType = Literal["string", "int64", "bool", "timestamp", "strings"]
 """`timestamp` is microseconds, UTC; `strings` is a list of strings."""
 
 KIND_FOUND = "found"
@@ -84,6 +87,7 @@ OCCURRENCES_COLUMNS: tuple[Column, ...] = (
     Column("author", "string", "Author of `commit`."),
     Column("email", "string", "The author's address."),
     Column("date", "string", "Author date of `commit`, ISO 8601 with offset."),
+    Column("unreachable", "bool", "Whether it lies in a Git object that no ref led to when it was found."),
     Column("decode_path", "strings", "Transforms from the outermost to the innermost."),
     Column("container_path", "strings", "Members of archives from the outermost to the innermost."),
     Column("validation", "string", "`valid`, `invalid`, `indeterminate` or `none`."),
@@ -155,6 +159,7 @@ def arrow_schema(table: str) -> Any:
     types = {
         "string": pa.string(),
         "int64": pa.int64(),
+        "bool": pa.bool_(),
         "timestamp": pa.timestamp("us", tz="UTC"),
         "strings": pa.list_(pa.string()),
     }

@@ -48,6 +48,8 @@ class ScanUnit:
     """Estimated content bytes, for progress."""
     id: str = ""
     """Names the same content in every run; empty where nothing is remembered."""
+    again: frozenset[int] | None = None
+    """Its content was scanned before: only these rules, by index, look for something new. None: all do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ class PlanReport:
     """Losses that the ledger keeps: they are reported, and the target may be complete but for them."""
     reach: str = ""
     """Digest of everything that decides which documents have a place. Empty where every document has one."""
+    opening: tuple[UnitRecord, ...] = ()
+    """What a remembered scan commits before anything else of the target."""
+    closing: tuple[UnitRecord, ...] = ()
+    """What it commits once all of the target was scanned."""
+    news: bool = False
+    """The target is not what it was when that was done last; else it is done only if something was found."""
 
 
 class Place(NamedTuple):
@@ -92,6 +100,8 @@ class Place(NamedTuple):
     author: str = ""
     email: str = ""
     date: str = ""
+    unreachable: bool = False
+    """No ref leads to the document. `path` is empty where no commit does either."""
 
 
 class Sighting(NamedTuple):
@@ -121,10 +131,10 @@ class Sighting(NamedTuple):
 
 
 class BlobPlace(NamedTuple):
-    """A place of a wanted blob: `order` ascends with the history, then with the tree."""
+    """A place of a wanted blob: `order` ascends with the history, then with the paths."""
 
     blob: bytes
-    order: tuple[int, int]
+    order: tuple[int, bytes]
     place: Place
 
 
@@ -154,11 +164,17 @@ class UnitResult:
     skipped: Counter[str] = field(default_factory=Counter)
     losses: list[Loss] = field(default_factory=list)
     suppressed: Counter[str] = field(default_factory=Counter)
+    whole: Counter[str] = field(default_factory=Counter)
+    """Blobs scanned whole, not by what tells them from another one: by reason."""
     record: UnitRecord | None = None
     """What a remembered scan commits of it. Its findings are those of this result."""
     after: int = 0
-    """The result says that the whole target was scanned: it holds once this many records of it were committed."""
+    """The result says that the whole target was scanned: it holds once so many records of content were committed."""
+    if_found: bool = False
+    """The record is of interest only if something new was found in the target."""
     ends: bool = False
     """The target's last result in a remembered scan: everything about it was committed."""
     position: Position | None = None
     """Of a stream: how far its partition is done with this result."""
+    marks: int = 0
+    """Of the last result: how many records there are that are not about content."""

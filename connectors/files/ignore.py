@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pathspec
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+if TYPE_CHECKING:
+    # Importing it takes a tenth of a small scan, and most scans ask for no such file.
+    import pathspec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _BACKEND = "simple"
 """The others take no names that are not UTF-8."""
@@ -21,6 +24,8 @@ class IgnoreRules:
 
     def within(self, folder: bytes, prefix: bytes) -> IgnoreRules:
         """The rules that hold below `folder`, whose path in the tree is `prefix` (ends in a slash, or is empty)."""
+        import pathspec
+
         try:
             lines = (Path(folder.decode("utf-8", "surrogateescape")) / ".gitignore").read_bytes().splitlines()
         except OSError:
@@ -41,6 +46,8 @@ class IgnoreRules:
 
 def _patterns(line: str) -> list[GitIgnoreSpecPattern]:
     """The pattern of a line; none where it cannot be read: Git takes the next line then."""
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of `re`, about brackets within brackets
         try:

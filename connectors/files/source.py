@@ -10,6 +10,7 @@ from zlib import crc32
 from blake3 import blake3
 
 from gossip.connectors.files.ignore import IgnoreRules
+from gossip.connectors.files.presence import DiskHead
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError
@@ -17,9 +18,9 @@ from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from gossip.schemas.protocols import Opened
+    from gossip.schemas.protocols import Head, Opened
 
 UNIT_BYTES = 4 * 1024 * 1024
 UNIT_FILES_MAX = 512
@@ -108,8 +109,12 @@ class FileSource:
         """As `plan`: whether a file has changed is for its unit's key to say."""
         return self._plan(remembered=True)
 
-    def holds(self, object_id: str) -> bool:
-        """Files are never missing: those that are listed were there."""
+    def fresh(self) -> FileSource:
+        """Nothing is remembered of a plan."""
+        return self
+
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Never: files are not covered."""
         return False
 
     def fingerprint(self) -> bytes:
@@ -121,6 +126,10 @@ class FileSource:
             else:
                 digest.update(repr(item).encode("utf-8", "surrogateescape"))
         return digest.digest()
+
+    def head(self) -> Head:
+        """The files as they are now."""
+        return DiskHead(self._root, folder=self._is_folder)
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Names, sizes and times of the files: weak versions, for which nothing is read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from gossip.schemas.protocols import Document
+from gossip.schemas.protocols import Document, Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,11 +20,15 @@ def blob_document(
     *,
     place: Callable[[], Place] | None = None,
     path: bytes | None = None,
+    lineage: Lineage | None = None,
 ) -> Document:
     """The document of a blob."""
     text = name.hex()
-    chunks = [first] if more is None else _chained(first, more)
-    return Document(text, chunks, lambda: name, place, path, text, None if more else lambda: io.BytesIO(first))
+    if more is not None:
+        return Document(text, _chained(first, more), lambda: name, place, path, text)
+    return Document(
+        text, (first,), lambda: name, place, path, text, lambda: io.BytesIO(first), lineage or Lineage(first)
+    )
 
 
 def _chained(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from gossip.connectors.git.commit_graph import read_commit_graph
 from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE, loss_kind
 from gossip.connectors.git.store import MissingObjectError, ObjectStore
 from gossip.schemas.errors import PermanentError
@@ -87,15 +88,16 @@ def read_graph(
     Shallow commits have no parents here. Objects that are missing or damaged become losses.
     """
     graph = Graph()
+    written = _Written(store)
     stack: list[tuple[bytes, str]] = []
     for name, where in tips:
-        stack.extend(_peeled(store, name, where, graph))
-    excluded = _ancestors(store, hidden, shallow)
+        stack.extend([(name, where)] if written.get(name) else _peeled(store, name, where, graph))
+    excluded = _ancestors(store, hidden, shallow, written)
     while stack:
         name, where = stack.pop()
         if name in graph.commits or name in excluded:
             continue
-        commit = _read_commit(store, name, where, graph)
+        commit = written.get(name) or _read_commit(store, name, where, graph)
         if commit is None:
             continue
         if name in shallow:
@@ -105,7 +107,22 @@ def read_graph(
     return graph
 
 
-def _ancestors(store: ObjectStore, tips: Iterable[bytes], shallow: frozenset[bytes]) -> set[bytes]:
+class _Written:
+    """What Git wrote down of commits. It is believed of commits that are there: Git may still know of others."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._known = read_commit_graph(store.folders)
+
+    def get(self, name: bytes) -> Commit | None:
+        """None for a commit that has to be read: without a time, too, for Git writes 0 for all that it cannot."""
+        known = self._known.get(name)
+        if known is None or not known.time or not self._store.has(name):
+            return None
+        return Commit(known.tree, known.parents, known.time)
+
+
+def _ancestors(store: ObjectStore, tips: Iterable[bytes], shallow: frozenset[bytes], written: _Written) -> set[bytes]:
     scratch = Graph()
     seen: set[bytes] = set()
     stack = list(tips)
@@ -114,7 +131,7 @@ def _ancestors(store: ObjectStore, tips: Iterable[bytes], shallow: frozenset[byt
         if name in seen:
             continue
         seen.add(name)
-        commit = _read_commit(store, name, "", scratch)
+        commit = written.get(name) or _read_commit(store, name, "", scratch)
         if commit is not None and name not in shallow:
             stack.extend(commit.parents)
     return seen

@@ -56,6 +56,14 @@ class Refs:
             name = self._named(worktree, self.symbolic[name])
         raise PermanentError(f"{display_path(name)}: no id of a commit")
 
+    def end_of(self, name: bytes) -> bytes | None:
+        """The id that a symbolic ref leads to; None where it leads nowhere."""
+        for _ in range(SYMBOLIC_DEPTH_MAX):
+            if name in self.ids or name not in self.symbolic:
+                break
+            name = self.symbolic[name]
+        return self.ids.get(name)
+
     def _named(self, worktree: bytes, target: bytes) -> bytes:
         own = worktree + target
         return own if own in self.ids or own in self.symbolic or own in self.broken else target

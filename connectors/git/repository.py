@@ -18,17 +18,15 @@ from pygit2.enums import DeltaStatus, DiffOption, FileMode, Option
 from gossip.connectors.git.detect import is_repository
 from gossip.connectors.git.history import parse_commit
 from gossip.connectors.git.refs import Refs, read_refs
+from gossip.connectors.git.selection import RefSelection
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.connectors.git.urls import normal_url
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_SCP_LIKE = re.compile(r"^(?:[^/@:]+@)?([^/:]+):(?!//)(.*)$")
-_URL = re.compile(r"^([a-z][a-z0-9+.-]*)://(?:[^/@]*@)?([^/]*)/*(.*)$", re.IGNORECASE)
-
 
 File = tuple[bytes, bytes]
 """Path and blob id."""
@@ -46,9 +44,10 @@ class Checkout(NamedTuple):
 class Repository:
     """One repository on this machine, read only."""
 
-    def __init__(self, location: str, name: str) -> None:
-        """Raises MisuseError where there is no repository that can be read."""
+    def __init__(self, location: str, name: str, selection: RefSelection | None = None) -> None:
+        """`selection`: the refs that count. Raises MisuseError where there is no repository that can be read."""
         self.name = name
+        self._selection = selection or RefSelection()
         # Scanning runs nothing from a repository, so whose it is does not matter.
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
         # Partial clones: what is missing is our business, not libgit2's.
@@ -102,8 +101,26 @@ class Repository:
         return read_refs(os.fsencode(self.common))
 
     def tips(self) -> list[tuple[bytes, str]]:
-        """(object id, ref name) of every ref, HEAD, and the HEADs of linked worktrees, in name order."""
-        return [(self.refs.ids[name], display_path(name)) for name in sorted(self.refs.ids)]
+        """(object id, ref name) of every ref, HEAD, and the HEADs of linked worktrees, in name order; of the selected
+        ones, if some are.
+        """
+        names = sorted(self.refs.ids)
+        found = [(self.refs.ids[name], display_path(name)) for name in names if self._selection.selects(name)]
+        if not self._selection.everything:  # else what symbolic refs name is among the others
+            chosen = sorted(filter(self._selection.selects, self._symbolic))
+            found.extend((self._symbolic[name], display_path(name)) for name in chosen)
+        return found
+
+    @cached_property
+    def _symbolic(self) -> dict[bytes, bytes]:
+        """The ids that symbolic refs lead to, less those that lead nowhere."""
+        ends = {name: self.refs.end_of(name) for name in self.refs.symbolic}
+        return {name: end for name, end in ends.items() if end is not None}
+
+    def check_selection(self) -> None:
+        """Raises MisuseError if a selected ref is not there."""
+        if not self._selection.everything:
+            self._selection.verify(self.name, [*self.refs.ids, *self._symbolic])
 
     def shallow(self) -> frozenset[bytes]:
         """Commits whose parents were not fetched."""
@@ -125,11 +142,14 @@ class Repository:
             self.git.set_odb(pygit2.Odb())
         return bytes.fromhex(str(commit.id))
 
+    def head(self) -> bytes | None:
+        """The id of HEAD's commit, None where it has none yet. Raises PermanentError if it cannot be known."""
+        gitdir, common = (os.path.realpath(os.fsencode(path)) for path in (self.git.path, self.common))
+        return self.refs.head(b"" if gitdir == common else os.path.relpath(gitdir, common) + b"/")
+
     def head_files(self, store: ObjectStore, trees: TreeReader) -> set[File]:
         """The files of HEAD's commit; none where HEAD has no commit yet. Raises PermanentError if it cannot be read."""
-        gitdir, common = (os.path.realpath(os.fsencode(path)) for path in (self.git.path, self.common))
-        own = b"" if gitdir == common else os.path.relpath(gitdir, common) + b"/"
-        head = self.refs.head(own)
+        head = self.head()
         return set(introduced(trees, parse_commit(store.read(head)[1]).tree, ())) if head else set()
 
     def staged(self, head: set[File]) -> list[File]:
@@ -208,20 +228,3 @@ def _common_folder(gitdir: Path) -> Path:
     """Where refs and objects are: a linked worktree's own folder only points there."""
     common = _small_text(gitdir / "commondir")
     return (gitdir / common).resolve() if common else gitdir
-
-
-def normal_url(url: str) -> str:
-    """host/path of a remote's URL: one form for https, ssh and scp-like spellings, without credentials.
-
-    >>> normal_url("git@Example.org:team/app.git"), normal_url("https://bot:pw@example.org/team/app")
-    ('example.org/team/app', 'example.org/team/app')
-    """
-    found = _URL.match(url)
-    if found and found[1].lower() != "file":
-        host, path = found[2], found[3]
-    else:
-        scp = _SCP_LIKE.match(url)
-        if not scp:
-            return os.path.realpath(found[3] if found else url).removesuffix("/").removesuffix(".git")
-        host, path = scp[1], scp[2]
-    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"

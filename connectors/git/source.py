@@ -1,19 +1,21 @@
 """A Git repository as a target, in one of four modes.
 
-history   every blob reachable from all refs once, and the files of the checkout that no commit holds (the default)
+history   every blob reachable from the refs once, and the files of the checkout that no commit holds (the default)
 since     the blobs that commits introduce which are not reachable from a revision
 staged    what the index adds to HEAD
 checkout  the tracked files as they are on disk
 
 In history mode packs are read family by family, and blobs are scanned before anybody knows where they lie. Only blobs
-with findings are placed, by walking the commits; what was found in a blob that no commit leads to falls.
+with findings are placed, by walking the commits; a blob that no ref leads to is unreachable, and its findings say so.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -22,23 +24,33 @@ from blake3 import blake3
 
 from gossip.connectors.files.reading import open_file, weak_version
 from gossip.connectors.files.source import batched
-from gossip.connectors.git.documents import blob_document
-from gossip.connectors.git.history import Graph, author_of, commits_at, parse_commit, read_graph
-from gossip.connectors.git.packs.pack import BLOB, loss_kind
+from gossip.connectors.git.continuing import outdated
+from gossip.connectors.git.head import RepositoryHead
+from gossip.connectors.git.history import Graph, commits_at, read_graph
+from gossip.connectors.git.opening import open_object, open_pack, place_of
 from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
-from gossip.connectors.git.packs.reader import UnitReader
 from gossip.connectors.git.repository import Checkout, File, Repository
-from gossip.connectors.git.store import MissingObjectError, ObjectStore, PackFile
+from gossip.connectors.git.selection import RefSelection
+from gossip.connectors.git.store import ObjectStore, PackFile
 from gossip.connectors.git.trees import TreeReader, introduced
-from gossip.connectors.git.walk import COMMITS_PER_UNIT, History, PlannedCommit, walk_commits
+from gossip.connectors.git.unreachable import places_beyond
+from gossip.connectors.git.walk import (
+    COMMITS_PER_UNIT,
+    History,
+    PlannedCommit,
+    Walker,
+    planned_commits,
+    tree_of,
+    walk_commits,
+)
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import MisuseError, PermanentError
 from gossip.schemas.protocols import Opened
 from gossip.schemas.summary import Loss
-from gossip.schemas.units import HistoryUnit, Place, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
+from gossip.schemas.units import BlobPlace, HistoryUnit, PlanReport, ScanUnit, Target, WalkResult, WalkUnit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 OBJECTS_PER_UNIT = 256
 UNITS_BEFORE_HISTORY = 64
@@ -60,11 +72,13 @@ class GitSource:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._mode = target.option("mode", "history")
-        self._repository = Repository(target.location, target.name)
+        self._selection = RefSelection.of(target)
+        self._repository = Repository(target.location, target.name, self._selection)
         if self._mode in ("staged", "checkout") and self._repository.workdir is None:
             raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
         since = target.option("since")
         self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""
+        self._repository.check_selection()
         self._losses: list[Loss] = []
         self._remembered = False
         self._units = self._histories = self._bytes = 0
@@ -72,6 +86,10 @@ class GitSource:
     @cached_property
     def _store(self) -> ObjectStore:
         return self._repository.store()
+
+    @cached_property
+    def _walker(self) -> Walker:
+        return Walker(self._store)
 
     @property
     def instance(self) -> bytes:
@@ -138,7 +156,11 @@ class GitSource:
             trees = TreeReader(self._store)
             seen: set[bytes] = set()
             wanted = chain(
-                (blob for c in self._planned(graph) for _, blob in introduced(trees, c.tree, c.parents, seen)),
+                (
+                    blob
+                    for c in planned_commits(self._store, graph)
+                    for _, blob in introduced(trees, c.tree, c.parents, seen)
+                ),
                 graph.blobs,
                 (blob for _, blob in self._checkout.replaced),
             )
@@ -148,15 +170,35 @@ class GitSource:
         yield from self._plan_files(self._checkout.paths)
         yield self._report()
 
-    def holds(self, object_id: str) -> bool:
-        """Whether an object that was missing is there now."""
-        return self._store.has(bytes.fromhex(object_id))
+    def fresh(self) -> GitSource:
+        """The same repository, planned by nobody yet."""
+        other = copy(self)
+        vars(other).update(_losses=[], _units=0, _histories=0, _bytes=0)
+        return other
+
+    def prepare(self) -> int:
+        """Open the packs and read the refs: processes that fork later see them as they are now, whatever Git does
+        meanwhile. Returns the number of packs.
+        """
+        self._repository.tips()
+        return len(self._store.packs)
+
+    def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
+        """Whether what was covered has to be walked again to know what is missing in it."""
+        tips = [(name, where) for name, where in self._repository.tips()]
+        return outdated(self._store, tips, self._repository.shallow(), covered, missing)
+
+    def head(self) -> RepositoryHead:
+        """HEAD's files and those of the checkout."""
+        return RepositoryHead(self._repository, self._store)
 
     def content_key(self, unit: ScanUnit) -> bytes:
         """Ids of the blobs; of files of the checkout, names, sizes and times."""
         if unit.kind == "pack":
             assert isinstance(unit.payload, PackUnit)
-            names = self._pack_of(unit.payload).index
+            file = self._store.pack_at(Path(unit.payload.pack))
+            assert file is not None, "planned by this source"
+            names = file.index
             wanted = zip(unit.payload.entries, unit.payload.wanted, strict=True)
             return b"".join(sorted(names.name(entry) for entry, yes in wanted if yes))
         if unit.kind == "objects":
@@ -169,14 +211,19 @@ class GitSource:
         return b"\0\0".join(weak_version(os.path.join(root, path), path) for path in unit.payload)
 
     def _plan_content(self) -> Iterator[ScanUnit]:
-        yield from self._plan_packs()
+        planned = len(self._store.packs)
+        yield from self._plan_packs(0, planned)
         yield from self._plan_loose()
+        # What was loose at the first look may have been packed before the second.
+        while self._store.look_again():
+            first, planned = planned, len(self._store.packs)
+            yield from self._plan_packs(first, planned)
         yield from self._plan_files(self._checkout.paths)
 
     @cached_property
     def _checkout(self) -> Checkout:
         """What the checkout and the index hold and no commit of HEAD."""
-        if self._repository.workdir is None:
+        if self._repository.workdir is None or not self._selection.everything:
             return Checkout([], [])
         trees = TreeReader(self._store)
         try:
@@ -215,8 +262,8 @@ class GitSource:
         self._bytes += size
         return ScanUnit(self._target.index, kind, payload, size)
 
-    def _plan_packs(self) -> Iterator[ScanUnit]:
-        for number, file in enumerate(self._store.packs):
+    def _plan_packs(self, first: int, end: int) -> Iterator[ScanUnit]:
+        for number, file in enumerate(self._store.packs[first:end], first):
             found = PackPlan([], [])
             earlier = self._store.packs[:number]
 
@@ -278,32 +325,10 @@ class GitSource:
         self._losses.extend(graph.losses)
         return graph
 
-    def _planned(self, graph: Graph) -> Iterator[PlannedCommit]:
-        trees: dict[bytes, bytes | None] = {}
-        for name, commit in graph.ordered():
-            parents = []
-            for parent in commit.parents:
-                known = graph.commits.get(parent)
-                tree = known.tree if known else self._outside_tree(parent, trees)
-                if tree is not None:
-                    parents.append(tree)
-            yield PlannedCommit(name, commit.tree, tuple(parents))
-        for tree in graph.trees:
-            yield PlannedCommit(b"", tree, ())
-
-    def _outside_tree(self, name: bytes, known: dict[bytes, bytes | None]) -> bytes | None:
-        """The tree of a commit that is not walked itself, None where it is not here (its loss is counted already)."""
-        if name not in known:
-            try:
-                known[name] = parse_commit(self._store.read(name)[1]).tree
-            except PermanentError:
-                known[name] = None
-        return known[name]
-
     def _plan_history(self, graph: Graph) -> Iterator[HistoryUnit]:
         batch: list[PlannedCommit] = []
         first = 0
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             batch.append(commit)
             if len(batch) >= COMMITS_PER_UNIT:
                 yield self._history(first, batch, ())
@@ -324,10 +349,10 @@ class GitSource:
         # A file that was only moved or copied since is not new: what the trees at the range's lower end hold is known.
         seen: set[bytes] = set()
         for name in {self._since_commit, *graph.outside()}:
-            tree = self._outside_tree(name, {})
+            tree = tree_of(self._store, name)
             if tree is not None:
                 seen.update(blob for _, blob in introduced(trees, tree, ()))
-        for commit in self._planned(graph):
+        for commit in planned_commits(self._store, graph):
             for path, blob in introduced(trees, commit.tree, commit.parents):
                 if blob not in seen:
                     seen.add(blob)
@@ -338,63 +363,36 @@ class GitSource:
         """The documents of a unit."""
         if unit.kind == "pack":
             assert isinstance(unit.payload, PackUnit)
-            yield from self._open_pack(unit.payload)
+            yield from open_pack(self._store, unit.payload)
         elif unit.kind == "objects":
             assert isinstance(unit.payload, bytes)
             for start in range(0, len(unit.payload), 20):
-                yield from self._open_object(unit.payload[start : start + 20], None, b"")
+                yield from open_object(self._store, unit.payload[start : start + 20], None, b"")
         elif unit.kind == "blobs":
             assert isinstance(unit.payload, tuple)
             for blob, path, commit in unit.payload:
-                yield from self._open_object(blob, path, commit)
+                yield from open_object(self._store, blob, path, commit)
         else:
             assert isinstance(unit.payload, tuple)
             root = self._repository.workdir or b""
             for path in unit.payload:
                 yield from open_file(os.path.join(root, path), path)
 
-    def _pack_of(self, unit: PackUnit) -> PackFile:
-        return next(file for file in self._store.packs if file.path == Path(unit.pack))
-
-    def _open_pack(self, unit: PackUnit) -> Iterator[Opened]:
-        file = self._pack_of(unit)
-        for rebuilt in UnitReader(file.pack, unit).objects():
-            name = file.index.name(unit.entries[rebuilt.node])
-            if rebuilt.error:
-                yield Loss(loss_kind(rebuilt.error), name.hex(), str(rebuilt.error))
-            elif rebuilt.data is not None:
-                yield blob_document(name, rebuilt.data)
-            elif rebuilt.pieces is not None:
-                try:
-                    first = next(rebuilt.pieces, b"")
-                except PermanentError as err:
-                    yield Loss("damaged-object", name.hex(), str(err))
-                else:
-                    yield blob_document(name, first, rebuilt.pieces)
-
-    def _open_object(self, name: bytes, path: bytes | None, commit: bytes) -> Iterator[Opened]:
-        where = name.hex() if path is None else f"{display_path(path)} ({name.hex()})"
-        try:
-            kind, data = self._store.read(name)
-        except MissingObjectError:
-            yield Loss("missing-object", name.hex(), "" if path is None else display_path(path))
-        except PermanentError as err:
-            yield Loss(loss_kind(err), where, str(err))
-        else:
-            if kind == BLOB:
-                place = None if path is None else (lambda: self._place(path, commit))
-                yield blob_document(name, data, place=place, path=path)
-
-    def _place(self, path: bytes, commit: bytes) -> Place:
-        if not commit:
-            return Place(path)
-        try:
-            author, email, date = author_of(self._store.read(commit)[1])
-        except PermanentError:
-            author = email = date = ""  # damaged since it was planned, where it was counted
-        return Place(path, commit.hex(), author, email, date)
-
     def walk(self, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
         """The places of a history unit's wanted blobs, and the objects that are missing there."""
         history = cast("History", unit.history.payload)
-        return walk_commits(self._store, self._target.index, history, unit.wanted, self._place, path_wanted)
+        place = partial(place_of, self._store)
+        return walk_commits(self._walker, self._target.index, history, unit.wanted, place, path_wanted)
+
+    def places_beyond(self, wanted: frozenset[bytes]) -> list[BlobPlace]:
+        """Places of blobs that no ref leads to, in commits to which none leads either; else without a path."""
+        if not self._selection.everything:
+            return []  # who chooses refs has said what is of interest
+        own = frozenset(filter(self._store.own, wanted))
+        with suppress(PermanentError):  # an index that cannot be read is a loss already
+            # What is staged and not committed was scanned as the file on disk, or has its place in the history's last.
+            own -= {blob for _, blob in self._repository.staged(set())}
+        if not own:
+            return []
+        reachable = read_graph(self._store, self._repository.tips(), self._repository.shallow())
+        return places_beyond(self._walker, self._store, reachable, own)

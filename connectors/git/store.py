@@ -1,14 +1,17 @@
 """Random access to a repository's objects: packs, loose objects, and those of its alternates.
 
 Packs are read by us, base by base with a cache, because trees and commits of neighbouring commits lie in the same delta
-chains. Nothing is written, and no lock is taken: packs that appear later are not seen.
+chains. Nothing is written, and no lock is taken. Git may pack anew at any time: packs stay readable once they are
+mapped, and where an object is not found, packs that came later are looked for.
 """
 
 from __future__ import annotations
 
+import time
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
+from contextlib import suppress
 from functools import cached_property
 from hashlib import sha1
 from pathlib import Path
@@ -30,11 +33,12 @@ from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
+_REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
 _KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
 
 
@@ -79,6 +83,7 @@ class ObjectStore:
         """Packs and alternates that cannot be read at all."""
         self._folders_seen: set[Path] = set()
         self.folders = list(self._with_alternates(objects, 0))
+        self._stamps = self._pack_stamps()
         self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
         self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._cache_bytes = 0
@@ -108,15 +113,46 @@ class ObjectStore:
             yield from self._with_alternates(other, depth + 1)
 
     def _packs_in(self, folder: Path) -> Iterator[PackFile]:
-        for path in sorted((folder / "pack").glob("pack-*.pack")):
+        return self._usable(sorted((folder / "pack").glob("pack-*.pack")))
+
+    def _usable(self, paths: Iterable[Path]) -> Iterator[PackFile]:
+        for path in paths:
             file = PackFile(path)
             try:
                 file.index  # noqa: B018 - opened here, so that a damaged one is reported once
                 file.pack  # noqa: B018
             except (PermanentError, OSError) as err:
-                self.losses.append(Loss("damaged-object", str(path), str(err)))
+                if not isinstance(err, FileNotFoundError) or not _is_removed(path):
+                    self.losses.append(Loss("damaged-object", str(path), str(err)))
             else:
                 yield file
+
+    def _pack_stamps(self) -> list[int]:
+        """Changes with the packs that there are."""
+        found = []
+        for folder in self.folders:
+            try:
+                found.append((folder / "pack").stat().st_mtime_ns)
+            except OSError:
+                found.append(0)
+        return found
+
+    def look_again(self) -> bool:
+        """Whether there were new packs, which are now known. Those that are gone stay: they are mapped."""
+        stamps = self._pack_stamps()
+        if stamps == self._stamps:
+            return False
+        self._stamps = stamps
+        known = {file.path for file in self.packs}
+        for folder in self.folders:
+            paths = sorted((folder / "pack").glob("pack-*.pack"))
+            self.packs.extend(self._usable(path for path in paths if path not in known))
+        return len(self.packs) > len(known)
+
+    def pack_at(self, path: Path) -> PackFile | None:
+        """The pack of a path; None if it was removed before this store was opened."""
+        found = next((file for file in self.packs if file.path == path), None)
+        return self.pack_at(path) if found is None and self.look_again() else found
 
     def find(self, name: bytes) -> tuple[int, int] | None:
         """(pack number, offset) of a packed object."""
@@ -128,7 +164,14 @@ class ObjectStore:
 
     def has(self, name: bytes) -> bool:
         """Whether the object is there, packed or loose."""
-        return self.find(name) is not None or self._loose_path(name) is not None
+        there = self.find(name) is not None or self._loose_path(name) is not None
+        return there or (self.look_again() and self.find(name) is not None)
+
+    def own(self, name: bytes) -> bool:
+        """Whether the object is there and not only borrowed from an alternate object folder."""
+        folder = self.folders[0]
+        packs = (file for file in self.packs if file.path.parent.parent == folder)
+        return any(file.index.find(name) is not None for file in packs) or self._loose_in_folder(folder, name)
 
     def starting_with(self, text: str) -> list[bytes]:
         """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""
@@ -144,9 +187,12 @@ class ObjectStore:
         if found is not None:
             return self._packed(*found)
         path = self._loose_path(name)
-        if path is None:
-            raise MissingObjectError(f"object {name.hex()} is not in the repository")
-        return read_loose(path)
+        if path is not None:
+            with suppress(MissingObjectError):  # packed between the two looks
+                return read_loose(path)
+        if self.look_again():
+            return self.read(name)
+        raise MissingObjectError(f"object {name.hex()} is not in the repository")
 
     def _packed(self, number: int, offset: int) -> tuple[int, bytes]:
         file = self.packs[number]
@@ -205,12 +251,14 @@ class ObjectStore:
             self._cache_bytes -= len(dropped)
 
     def _loose_path(self, name: bytes) -> Path | None:
-        text = name.hex()
         for folder in self.folders:
-            path = folder / text[:2] / text[2:]
-            if path.is_file():
-                return path
+            if self._loose_in_folder(folder, name):
+                return folder / name.hex()[:2] / name.hex()[2:]
         return None
+
+    def _loose_in_folder(self, folder: Path, name: bytes) -> bool:
+        text = name.hex()
+        return (folder / text[:2] / text[2:]).is_file()
 
     def loose(self) -> Iterator[tuple[bytes, Path]]:
         """(id, path) of every loose object, each id once, in id order within a folder."""
@@ -223,20 +271,37 @@ class ObjectStore:
                         yield name, path
 
 
+def _is_removed(pack: Path) -> bool:
+    """Whether a pack that lacks its index is about to go: Git removes the index first."""
+    for _ in range(_REMOVAL_LOOKS):
+        if not pack.exists():
+            return True
+        time.sleep(_REMOVAL_SECONDS / _REMOVAL_LOOKS)
+    return False
+
+
 def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
     """(id, path) of the loose objects whose ids begin alike."""
-    for path in sorted(part.iterdir()) if part.is_dir() else ():
+    try:
+        paths = sorted(part.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return  # packed meanwhile: Git removes folders that are empty
+    for path in paths:
         if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
             yield bytes.fromhex(part.name + path.name), path
 
 
 def read_loose(path: Path) -> tuple[int, bytes]:
-    """(kind, content) of a loose object file. Raises PermanentError where it is damaged or cannot be read."""
+    """(kind, content) of a loose object file. Raises MissingObjectError where there is none any more, PermanentError
+    where it is damaged or cannot be read.
+    """
     try:
         inflater = zlib.decompressobj()
         raw = inflater.decompress(path.read_bytes(), OBJECT_BYTES_MAX)
     except zlib.error as err:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged: {err}") from err
+    except FileNotFoundError as err:
+        raise MissingObjectError(f"object {path.parent.name}{path.name} is not in the repository any more") from err
     except OSError as err:
         raise PermanentError(f"loose object {path.parent.name}{path.name}: {err.strerror}") from err
     if len(raw) >= OBJECT_BYTES_MAX:

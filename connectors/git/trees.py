@@ -22,11 +22,13 @@ from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 TREE_DEPTH_MAX = 256
 _CACHE_BYTES_MAX = 16 * 1024 * 1024
-_NAME_BYTES = 20
+_SMALL_BYTES = 512
+"""Trees up to this size are compared as sets of their entries, each parsed once."""
+NAME_BYTES = 20
 _MARK_BYTES = 1024
 """About how far apart known boundaries of a tree are."""
 _ENTRY = re.compile(rb"[0-7]+ [^\0/]+\0[\s\S]{20}")
@@ -35,6 +37,8 @@ _TREE_HEAD, _OLD_TREE_HEAD = b"40000 ", b"040000 "  # some tools write the secon
 _TYPE_MASK = 0o170000
 _TREE_TYPE = 0o040000
 _LINK_TYPE = 0o160000
+FILE, DIRECTORY, LINK = range(3)
+_KINDS_MAX = 64
 
 
 class TreeEntry(NamedTuple):
@@ -51,7 +55,7 @@ class TreeEntry(NamedTuple):
 
 def tree_entry(raw: bytes) -> TreeEntry:
     """Take apart one raw entry."""
-    head, name = raw[: -_NAME_BYTES - 1], raw[-_NAME_BYTES:]
+    head, name = raw[: -NAME_BYTES - 1], raw[-NAME_BYTES:]
     mode_text, _, path = head.partition(b" ")
     kind = int(mode_text, 8) & _TYPE_MASK
     is_tree = kind == _TREE_TYPE
@@ -66,11 +70,19 @@ class Tree:
     the change: so hardly any tree is ever parsed from its first byte.
     """
 
-    __slots__ = ("data", "marks")
+    __slots__ = ("_entries", "data", "marks")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.marks = [0]
+        self._entries: frozenset[bytes] | None = None
+
+    @property
+    def entries(self) -> frozenset[bytes]:
+        """All raw entries, parsed once. Raises PermanentError."""
+        if self._entries is None:
+            self._entries = frozenset(parse_entries(self.data))
+        return self._entries
 
     def boundary(self, limit: int) -> int:
         """The last boundary at or before `limit`, up to the first byte that cannot be parsed."""
@@ -142,24 +154,23 @@ def _between(data: bytes, start: int, end: int) -> list[bytes]:
     return found if found and data.startswith(found[0], start) else []
 
 
-def entry_at(data: bytes, text: bytes) -> int:
-    """Where an entry of a tree object begins with `text`, -1 if none does."""
-    at = data.find(text)
+def entry_at(tree: Tree, text: bytes) -> int:
+    """Where an entry of a tree begins with `text`, -1 if none does."""
+    at = tree.data.find(text)
     while at >= 0:
-        found = _ENTRIES.match(data, 0, at)
-        if found is not None and found.end() == at:
+        if tree.boundary(at) == at:
             return at
-        at = data.find(text, at + 1)
+        at = tree.data.find(text, at + 1)
     return -1
 
 
-def subtree_of(data: bytes, name: bytes) -> bytes | None:
-    """The id of the directory `name` of a tree object."""
+def subtree_of(tree: Tree, name: bytes) -> bytes | None:
+    """The id of the directory `name` of a tree."""
     for mode in (_TREE_HEAD, _OLD_TREE_HEAD):
-        at = entry_at(data, mode + name + b"\0")
+        at = entry_at(tree, mode + name + b"\0")
         if at >= 0:
             start = at + len(mode) + len(name) + 1
-            return data[start : start + _NAME_BYTES]
+            return tree.data[start : start + NAME_BYTES]
     return None
 
 
@@ -197,6 +208,30 @@ def _common_suffix(a: bytes, b: bytes, most: int) -> int:
         else:
             high = middle
     return low
+
+
+class Added:
+    """What a tree has and its parents have not."""
+
+    __slots__ = ("_heads", "_old", "_others", "new")
+
+    def __init__(self, new: Collection[bytes], old: Collection[bytes] = (), others: Sequence[Tree] = ()) -> None:
+        """`old`: at least the entries that the tree lacks of its nearest parent; the other parents."""
+        self.new = new
+        """Raw entries, in no order."""
+        self._old = old
+        self._others = others
+        self._heads: dict[bytes, bytes] | None = None
+
+    def before(self, name: bytes) -> list[bytes]:
+        """The ids of the parents' directories of this name."""
+        if self._heads is None:
+            self._heads = {raw[: -NAME_BYTES - 1]: raw[-NAME_BYTES:] for raw in self._old}
+        nearest = self._heads.get(_TREE_HEAD + name) or self._heads.get(_OLD_TREE_HEAD + name)
+        found = [nearest] if nearest else []
+        if self._others:
+            found += [inner for other in self._others if (inner := subtree_of(other, name))]
+        return found
 
 
 class TreeReader:
@@ -240,40 +275,42 @@ class TreeReader:
             self._lost.add(name)
             self.losses.append(Loss(kind, name.hex(), detail))
 
-    def changes(self, tree: bytes, parents: Sequence[bytes], where: bytes) -> list[tuple[TreeEntry, list[bytes]]]:
-        """(entry, the parents' directories of that name) of the entries that no parent has, in Git's order.
+    def taken(self) -> tuple[Loss, ...]:
+        """The losses so far, which are then forgotten: met again, they are counted again."""
+        losses = tuple(self.losses)
+        self.losses.clear()
+        self._lost.clear()
+        return losses
 
-        Only the parent that is most alike is compared entry by entry: of a merge, one side is often far away. The few
-        entries that are left are then looked up in the others.
+    def changes(self, tree: bytes, parents: Sequence[bytes], where: bytes) -> list[tuple[TreeEntry, list[bytes]]]:
+        """(entry, the parents' directories of that name) of the entries that no parent has, in Git's order."""
+        added = self.added(tree, parents, where)
+        entries = sorted(map(tree_entry, added.new))
+        return [(entry, added.before(entry.name) if entry.is_tree else []) for entry in entries]
+
+    def added(self, tree: bytes, parents: Sequence[bytes], where: bytes) -> Added:
+        """What `tree` has and no parent has.
+
+        Of large trees, only the parent that is most alike is compared entry by entry: of a merge, one side is often far
+        away. The few entries that are left are then looked up in the others.
         """
-        ours_tree = self.tree(tree, where)
-        data = ours_tree.data
-        theirs_trees = [self.tree(parent, where) for parent in parents]
-        theirs = [other.data for other in theirs_trees]
+        ours = self.tree(tree, where)
+        theirs = [self.tree(parent, where) for parent in parents]
         try:
             if not theirs:
-                return [(entry, []) for entry in sorted(map(tree_entry, parse_entries(data)))]
-            nearest, start, rest = _nearest(data, theirs)
-            ours, old = differing(ours_tree, theirs_trees[nearest], start, rest)
+                return Added(ours.entries)
+            if len(theirs) == 1 and len(ours.data) <= _SMALL_BYTES and len(theirs[0].data) <= _SMALL_BYTES:
+                return Added(ours.entries - theirs[0].entries, theirs[0].entries - ours.entries)
+            nearest, start, rest = _nearest(ours.data, [other.data for other in theirs])
+            only_ours, old = differing(ours, theirs[nearest], start, rest)
         except PermanentError as err:
             self.lose("damaged-object", tree, str(err))
-            return []
-        new = set(ours).difference(old)
-        if not new:
-            return []
-        others = theirs[:nearest] + theirs[nearest + 1 :]
+            return Added(())
+        new = set(only_ours).difference(old)
+        others = theirs[:nearest] + theirs[nearest + 1 :] if new else []
         for other in others:
             new = {entry for entry in new if entry_at(other, entry) < 0}
-        heads = {raw[: -_NAME_BYTES - 1]: raw[-_NAME_BYTES:] for raw in old}
-        found = []
-        for entry in sorted(map(tree_entry, new)):
-            against = []
-            if entry.is_tree:
-                before = heads.get(_TREE_HEAD + entry.name) or heads.get(_OLD_TREE_HEAD + entry.name)
-                against = [before] if before else []
-                against += [inner for other in others if (inner := subtree_of(other, entry.name))]
-            found.append((entry, against))
-        return found
+        return Added(new, old, others)
 
 
 def _nearest(data: bytes, others: list[bytes]) -> tuple[int, int, int]:
@@ -287,6 +324,20 @@ def _nearest(data: bytes, others: list[bytes]) -> tuple[int, int, int]:
         if least is None or apart < least:
             least, best = apart, (number, start, rest)
     return best
+
+
+_KINDS: dict[bytes, int] = {}
+
+
+def kind_of(mode: bytes) -> int:
+    """DIRECTORY, LINK (a submodule) or FILE, by the mode of an entry."""
+    kind = _KINDS.get(mode)
+    if kind is None:
+        form = int(mode, 8) & _TYPE_MASK
+        kind = DIRECTORY if form == _TREE_TYPE else LINK if form == _LINK_TYPE else FILE
+        if len(_KINDS) < _KINDS_MAX:
+            _KINDS[mode] = kind
+    return kind
 
 
 def introduced(

@@ -38,7 +38,8 @@ HOOK_POINTS = ("before-occurrences", "after-occurrences", "before-ledger", "afte
 """Where a test may end the process."""
 
 Key = tuple[str, str]
-"""Kind and subject of a row: with the unit, what tells it from others. (`found`, occurrence id) for a finding."""
+"""Policy and unit; or kind and subject of a row: with the unit, what tells it from others. (`found`, occurrence id) for
+a finding."""
 
 
 class FencedError(PermanentError):
@@ -80,26 +81,32 @@ class CommitLane:
         self._ledger = LakeTable.open_or_create(location, LEDGER)
         self._buffer: list[Accepted] = []
         self._buffered = 0
-        self._done: set[str] = set()
-        self._past: dict[str, _Past] = {}
+        self._done: set[Key] = set()
+        self._past: dict[Key, _Past] = {}
+        """By policy and unit; so `_done`."""
+        self._loaded: set[str] = set()
         self._seen = (self._occurrences.lane_version(lane), self._ledger.lane_version(lane))
         """The lane's last commit in either table, as far as this execution knows."""
-        self._load()
+        self._load(context.policy_hash)
 
     @property
     def seq(self) -> int:
         """Number of the next commit."""
         return max(self._seen) + 1
 
-    def is_done(self, unit_id: str) -> bool:
-        """Whether the unit needs no scan under this policy; buffered units count."""
-        return unit_id in self._done
+    def is_done(self, unit_id: str, policy: str = "") -> bool:
+        """Whether the unit needs no scan under a policy (default: the context's); buffered units count."""
+        policy = policy or self._context.policy_hash
+        if policy not in self._loaded:
+            self._load(policy)
+        return (policy, unit_id) in self._done
 
     def add(self, record: UnitRecord) -> bool:
         """Take one unit; False where it is done already and was dropped. May commit. Raises what `commit` does."""
-        if record.unit_id in self._done:
+        if self.is_done(record.unit_id, record.policy):
             return False
-        past = self._past.setdefault(record.unit_id, _Past(0, set()))
+        unit = (record.policy or self._context.policy_hash, record.unit_id)
+        past = self._past.setdefault(unit, _Past(0, set()))
         keys = past.keys
         findings = [f for f in record.findings if _new(keys, (KIND_FOUND, f.occurrence_id))]
         events = [event for event in record.events if _new(keys, (event.kind, event.subject))]
@@ -108,16 +115,16 @@ class CommitLane:
         self._buffer.append(Accepted(record, findings, events, total, status, past.attempts + 1))
         self._buffered += len(findings) + len(events) + 1
         if status.done:
-            self._done.add(record.unit_id)
-            del self._past[record.unit_id]
+            self._done.add(unit)
+            del self._past[unit]
         else:
-            self._past[record.unit_id] = _Past(past.attempts + 1, keys)
+            self._past[unit] = _Past(past.attempts + 1, keys)
         if self._buffered >= self._buffer_rows:
             self.commit()
         return True
 
-    def forget(self, units: Iterable[str]) -> None:
-        """Units that cannot be delivered again until the ledger was asked about them: they need no memory any more."""
+    def forget(self, units: Iterable[Key]) -> None:
+        """Units, each after its policy, that are not delivered again before the ledger was asked about them."""
         self._done.difference_update(units)
 
     def commit(self) -> int:
@@ -173,38 +180,40 @@ class CommitLane:
             "state folder, then start one; nothing is lost"
         )
 
-    def _load(self) -> None:
-        """Read what the lane has done, in the tables as they were opened: the fence sees what is added later."""
-        for unit, label, attempts in self._rows(self._ledger, ("unit_id", "status", "attempts")):
+    def _load(self, policy: str) -> None:
+        """Read what the lane has done under a policy, before it writes anything under it."""
+        self._loaded.add(policy)
+        done: set[str] = set()
+        tried: dict[str, int] = {}
+        for unit, label, attempts in self._rows(self._ledger, policy, ("unit_id", "status", "attempts")):
             status = STATUS_OF_LABEL.get(label)
             if status is None:
                 raise PermanentError(f"{self._ledger.shown}: unit {unit} has the unknown status {label!r}")
             if status.done:
-                self._done.add(unit)
+                done.add(unit)
             else:
-                self._past[unit] = _Past(max(attempts, self._attempts(unit)), set())
-        for unit in self._done & self._past.keys():
-            del self._past[unit]
+                tried[unit] = max(attempts, tried.get(unit, 0))
+        self._done.update((policy, unit) for unit in done)
+        self._past.update({(policy, unit): _Past(tried[unit], set()) for unit in tried.keys() - done})
         columns = ("unit_id", "kind", "occurrence_id", "rule_fingerprint")
-        for unit, kind, occurrence, fingerprint in self._rows(self._occurrences, columns, self._done):
-            self._past.setdefault(unit, _Past(0, set())).keys.add((kind, occurrence or fingerprint))
-
-    def _attempts(self, unit: str) -> int:
-        past = self._past.get(unit)
-        return past.attempts if past else 0
+        for unit, kind, occurrence, fingerprint in self._rows(self._occurrences, policy, columns, done):
+            past = self._past.setdefault((policy, unit), _Past(0, set()))
+            past.keys.add((kind, occurrence or fingerprint))
 
     def _rows(
-        self, table: LakeTable, columns: tuple[str, ...], without: set[str] | None = None
+        self, table: LakeTable, policy: str, columns: tuple[str, ...], without: set[str] | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Values of some columns in the lane's rows of this tenant and policy, but for those of units in `without`."""
+        """Values of some columns in the lane's rows of this tenant and a policy, but for those of units in `without`.
+
+        The tables are read as they were opened, or last written: the fence sees what others add later.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        context = self._context
         condition = (
             (pc.field("lane") == self.lane)
-            & (pc.field("tenant") == context.tenant)
-            & (pc.field("policy_hash") == context.policy_hash)
+            & (pc.field("tenant") == self._context.tenant)
+            & (pc.field("policy_hash") == policy)
         )
         if self._finished:
             condition &= ~pc.field("target_id").isin(sorted(self._finished))

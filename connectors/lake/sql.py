@@ -9,11 +9,11 @@ from __future__ import annotations
 HISTORY = "SELECT *, seq * 2147483648 + ordinal AS moment FROM occurrence_rows"
 
 RULE_EVENTS = """
-SELECT tenant, target_id, rule_fingerprint,
+SELECT tenant, target_id, policy_hash, rule_fingerprint,
        arg_max(kind, moment) = 'retracted' AS gone, max(moment) AS moment
 FROM history WHERE kind IN ('retracted', 'restored') GROUP BY ALL
 """
-"""The last that was said about a rule in a target."""
+"""The last that was said about what a rule had found in a target under a policy."""
 
 PRESENCE = """
 SELECT tenant, occurrence_id, arg_max(kind, moment) AS presence, arg_max(commit, moment) AS presence_commit,
@@ -48,23 +48,28 @@ OCCURRENCES = """
 SELECT o.* EXCLUDE (kind, moment), coalesce(r.gone AND o.moment < r.moment, false) AS retracted,
        p.presence, p.presence_commit
 FROM history o
-LEFT JOIN rule_events r USING (tenant, target_id, rule_fingerprint)
+LEFT JOIN rule_events r USING (tenant, target_id, policy_hash, rule_fingerprint)
 LEFT JOIN presence p USING (tenant, occurrence_id)
 WHERE o.kind = 'found'
 """
 
 FINDINGS = """
-WITH grouped AS (
+WITH valid AS (
+  SELECT *, min(seen_at) OVER one AS born, max(seen_at) OVER one AS last_of_all FROM occurrences
+  WINDOW one AS (PARTITION BY tenant, finding_id)
+  QUALIFY NOT retracted OR bool_and(retracted) OVER one
+), grouped AS (
   SELECT tenant, finding_id,
          any_value(rule_id) AS rule_id, arg_max(description, seen_at) AS description,
          max(confidence) AS confidence, arg_max(level, confidence) AS level,
          any_value(secret_hash) AS secret_hash, any_value(preview) AS preview, any_value(secret_bytes) AS secret_bytes,
          arg_max(target, seen_at) AS target, any_value(target_id) AS target_id,
          count(DISTINCT occurrence_id) AS places, count(DISTINCT path) AS paths,
-         min(seen_at) AS first_seen, max(seen_at) AS last_found, bool_and(retracted) AS retracted,
+         min(born) AS first_seen, max(last_of_all) AS last_found, bool_and(retracted) AS retracted,
+         bool_and(coalesce(unreachable, false)) AS unreachable,
          arg_min({first}, (coalesce(try_cast(date AS TIMESTAMPTZ), 'infinity'), seen_at, path, start)) AS f,
          arg_max(validation, seen_at) AS validation, any_value(rule_fingerprint) AS rule_fingerprint
-  FROM occurrences GROUP BY ALL
+  FROM valid GROUP BY ALL
 ), seen AS (
   SELECT tenant, finding_id, max(seen_at) AS seen FROM history WHERE kind = 'present' GROUP BY ALL
 )
@@ -75,7 +80,7 @@ SELECT tenant, finding_id, rule_id, description, confidence, level,
        f.commit AS first_commit, f.author AS first_author, f.email AS first_email, f.date AS first_date,
        f.path AS first_path, f.line AS first_line, f.object_id AS first_object_id,
        CASE WHEN NOT h.at_head THEN h.removed_commit END AS removed_commit,
-       secret_hash, preview, secret_bytes, validation, target, target_id, rule_fingerprint
+       secret_hash, preview, secret_bytes, validation, unreachable, target, target_id, rule_fingerprint
 FROM grouped LEFT JOIN heads h USING (tenant, finding_id) LEFT JOIN seen s USING (tenant, finding_id)
 ORDER BY first_seen, rule_id, finding_id
 """.replace("{first}", "struct_pack(commit, author, email, date, path, line, object_id)")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 BATCH_ROWS = 65_536
+_DELTA_TYPES = {"bool": "boolean", "int64": "long", "string": "string"}
+"""Types that a column may have which a later format added."""
+_UPGRADES_MAX = 20
 COMMIT_RETRIES_MAX = 100
 """Other lanes may take the log's next number; each of them takes a few milliseconds."""
 
@@ -77,7 +80,42 @@ class LakeTable:
                         storage_options=dict(location.options),
                         raise_if_key_not_exists=False,
                     )
-        return cls.open(location, name)
+        found = cls.open(location, name)
+        for _ in range(_UPGRADES_MAX):
+            if found.version == TABLE_VERSION:
+                break
+            with guarded("upgrade its format", shown):
+                found.upgrade()
+            found = cls.open(location, name)
+        return found
+
+    @property
+    def version(self) -> int:
+        """Format of the table as it lies there."""
+        return int(self.delta.metadata().configuration[META_VERSION])
+
+    def upgrade(self) -> None:
+        """Take one step to the present format: columns that are missing, then the number.
+
+        Whoever writes has seen the number, so nobody's rows are refused because the table changed under them. Where
+        several processes are at it, one of them is first.
+        """
+        from deltalake import Field
+        from deltalake.exceptions import CommitFailedError
+        from deltalake.schema import PrimitiveType
+
+        missing = self._missing()
+        with contextlib.suppress(CommitFailedError):
+            if missing:
+                types = {column.name: column.type for column in TABLES[self.name]}
+                added = [Field(name, PrimitiveType(_DELTA_TYPES[types[name]])) for name in missing]
+                self.delta.alter.add_columns(added)
+            else:
+                self.delta.alter.set_table_properties({META_VERSION: str(TABLE_VERSION)}, raise_if_not_exists=False)
+
+    def _missing(self) -> list[str]:
+        names = {field.name for field in self.delta.schema().fields}
+        return sorted({column.name for column in TABLES[self.name]} - names)
 
     def refresh(self) -> None:
         """See the commits of others."""
@@ -162,8 +200,8 @@ class LakeTable:
             raise NewerFormatError(
                 f"{self.shown}: it has format {version}, and this Gossip knows up to {TABLE_VERSION}; upgrade Gossip"
             )
-        names = {field.name for field in self.delta.schema().fields}
-        missing = sorted({column.name for column in TABLES[self.name]} - names)
+        required = {column.name for column in TABLES[self.name] if column.required or column.type not in _DELTA_TYPES}
+        missing = [name for name in self._missing() if version == TABLE_VERSION or name in required]
         if missing:
             raise PermanentError(f"{self.shown}: it lacks the columns {', '.join(missing)}; choose another folder")
 

@@ -33,6 +33,8 @@ def cell(value: Any) -> str:
     """
     if isinstance(value, dict):
         value = [f"{name}={text}" for name, text in value.items()]
+    if isinstance(value, bool):
+        value = "true" if value else "false"
     text = LIST_SEPARATOR.join(map(_item, value)) if isinstance(value, (list, tuple)) else str(value)
     text = visible(text, keep="\t\r\n")
     return "'" + text if text.startswith(_FORMULA_STARTS) else text

@@ -39,6 +39,7 @@ def _failure(finding: Finding) -> str:
         ("commit", finding.commit),
         ("author", f"{finding.author} <{finding.email}>" if finding.email else finding.author),
         ("date", finding.date),
+        ("unreachable", "no ref leads to this object" if finding.unreachable else ""),
         ("archive member", "!".join(finding.container_path)),
         ("decoded from", ", ".join(finding.decode_path)),
         ("finding id", finding.finding_id),
@@ -48,7 +49,7 @@ def _failure(finding: Finding) -> str:
 
 
 def _case(finding: Finding) -> str:
-    path = finding.path or finding.target
+    path = finding.shown_path
     name = f"{path}:{finding.line}:{finding.column}"
     if finding.commit:
         # CI systems take class and name for a test's identity: the same place in two commits is two tests.

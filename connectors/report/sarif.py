@@ -54,6 +54,7 @@ _PROPERTIES: Final = (
     "preview",
     "secret_hash",
     "target",
+    "unreachable",
     "validation",
 )
 
@@ -97,9 +98,11 @@ def _result(finding: Finding, rule_index: int, base_id: str) -> dict[str, Any]:
     message = f"{finding.description or finding.rule_id} (rule {finding.rule_id})"
     if finding.commit:
         message += f", first in commit {finding.commit}"
+    if finding.unreachable:
+        message += ", in an object that no ref leads to"
     location: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": relative_uri(finding.path or finding.target), "uriBaseId": base_id},
+            "artifactLocation": {"uri": relative_uri(finding.shown_path), "uriBaseId": base_id},
             "region": {
                 "startLine": finding.line,
                 "startColumn": finding.column,
@@ -121,7 +124,9 @@ def _result(finding: Finding, rule_index: int, base_id: str) -> dict[str, Any]:
         "message": {"text": _plain(message)},
         "locations": [location],
         "partialFingerprints": {FINGERPRINT: finding.finding_id},
-        "properties": {name: record[name] for name in _PROPERTIES if record[name] not in ("", [])},
+        "properties": {
+            name: record[name] for name in _PROPERTIES if record[name] not in ("", []) and record[name] is not False
+        },
     }
 
 

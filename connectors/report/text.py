@@ -36,8 +36,8 @@ def use_color(*, is_terminal: bool) -> bool:
 def location(finding: Finding) -> str:
     """`target/path:line:column`, which terminals and editors open, and the archive member behind it."""
     path = finding.target
-    if finding.path and finding.path != finding.target:
-        path = f"{path.rstrip('/')}/{finding.path}" if path else finding.path
+    if finding.shown_path != finding.target:
+        path = f"{path.rstrip('/')}/{finding.shown_path}" if path else finding.shown_path
     members = "".join(f"!{member}" for member in finding.container_path)
     return f"{visible(path + members)}:{finding.line}:{finding.column}"
 
@@ -64,6 +64,7 @@ def render_finding(finding: Finding, *, debug: bool = False) -> Text:
         ("value", visible(finding.secret or "")),
         ("decoded", visible(" > ".join(finding.decode_path))),
         ("commit", _commit(finding)),
+        ("note", "unreachable: no ref leads to this object" if finding.unreachable else ""),
         ("checked", "" if finding.validation == "none" else finding.validation),
     ]
     if debug:
@@ -159,7 +160,8 @@ def render_summary(
     """Print the end of a run for people: what was scanned, what was found, what was left out, what was lost.
 
     `levels` counts the findings by level, which a summary does not. `debug` adds the candidates that
-    each gate rejected. The console belongs to the caller, who points it at standard error.
+    each gate rejected, and why blobs were scanned whole. The console belongs to the caller, who points it at standard
+    error.
     """
     text = Text()
     text.append(f"Scanned {_count(summary.documents, 'document')}, {_size(summary.bytes)}, in {summary.seconds:.1f} s")
@@ -171,10 +173,14 @@ def render_summary(
             Text(", ").join(Text(f"{count:,} {name}", style=_STYLES[name]) for name, count in parts if count)
         )
     text.append("\n")
+    if summary.unreachable:
+        text.append(f"Of these, {summary.unreachable:,} in objects that no ref leads to\n")
     if summary.skipped:
         text.append(f"Left out by choice: {_counters(summary.skipped)}\n")
     if debug and summary.suppressed:
         text.append(f"Rejected by gate: {_counters(summary.suppressed)}\n")
+    if debug and summary.whole:
+        text.append(f"Blobs scanned whole: {_counters(summary.whole)}\n")
     if summary.losses:
         text.append(_losses(summary))
     console.print(text, soft_wrap=True, highlight=False, end="")

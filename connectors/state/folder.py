@@ -5,8 +5,9 @@
     unparked.json attempts that are forgiven, by unit; its lock is held while it is written
     lock          held by the processes of the run that uses the folder; names the first of them
     lake/         the lake, unless it is at a URI
+    mirrors/      bare mirrors of remote repositories
 
-No file holds a secret of what was scanned, nor a byte of it.
+But for the mirrors, no file holds a secret of what was scanned, nor a byte of it.
 """
 
 from __future__ import annotations

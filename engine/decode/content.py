@@ -87,6 +87,15 @@ def contents(
                 yield Gap(f"archive-{item.reason}", item.path, item.detail)
 
 
+def is_plain(name: str, data: bytes, policy: Policy) -> bool:
+    """Whether all of `contents` is one text, and it is `data` as it is. Also no where more than a glance would tell."""
+    if is_binary(data):  # or wide text, without which neither is there
+        return False
+    if not policy.archives:
+        return True
+    return archive_kind(name, data) is None and extractor_for(name, data) is None
+
+
 def _peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The first bytes, enough to tell what they are, and all of it."""
     rest = iter(chunks)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gossip.engine.decode.transforms.base import Origin
+    from gossip.engine.decode.transforms.base import Decoded, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Buffer:
     data: bytes
     parent: Buffer | None = None
     origin: Origin | None = None
+    span: tuple[int, int] = (0, 0)
+    """Where in `parent` it stood, half-open."""
     steps: tuple[str, ...] = ()
     """Decode path from the segment to here."""
     escaped: bool = False
@@ -26,14 +28,16 @@ class Buffer:
         """Encodings around these bytes."""
         return len(self.steps)
 
-    def outer(self, start: int, end: int) -> tuple[int, int]:
-        """A span of these bytes as a span of the segment."""
+    def outer(self, start: int, end: int, top: Buffer | None = None) -> tuple[int, int]:
+        """A span of these bytes as a span of the segment, or of `top`, the buffer or one that it was decoded from."""
         buffer: Buffer = self
-        while buffer.parent is not None and buffer.origin is not None:
+        while buffer is not top and buffer.parent is not None and buffer.origin is not None:
             start, end = buffer.origin(start, end)
             buffer = buffer.parent
         return start, end
 
-    def child(self, data: bytes, origin: Origin, step: str, *, escaped: bool = False) -> Buffer:
+    def child(self, decoded: Decoded) -> Buffer:
         """What was decoded from these bytes."""
-        return Buffer(data, self, origin, (*self.steps, step), escaped and (self.escaped or not self.steps))
+        escaped = decoded.escaped and (self.escaped or not self.steps)
+        span = decoded.start, decoded.end
+        return Buffer(decoded.data, self, decoded.origin, span, (*self.steps, decoded.name), escaped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gossip.engine.detect.confidence import Evidence, confidence, least_confidence
 from gossip.engine.detect.gates.allowlist import Allowlists, Parts
@@ -14,14 +14,17 @@ from gossip.engine.detect.gates.inline import allowed_inline, line_around
 from gossip.engine.detect.gates.keyword import keyword_evidence, keyword_near
 from gossip.engine.detect.gates.safelist import documented, is_uuid, placeholder
 from gossip.engine.detect.gates.window import assignment_shape, too_much_prose, window
+from gossip.engine.detect.scorer.model import load_scorer
 from gossip.engine.detect.validators import make_validator
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from gossip.engine.detect.buffer import Buffer
+    from gossip.engine.detect.scorer.model import Scorer
     from gossip.engine.detect.validators import Validator
     from gossip.engine.rules.model import Rule, RuleSet
+    from gossip.engine.rules.patterns import Found
     from gossip.schemas.finding import Validation
 
 
@@ -46,17 +49,27 @@ class Judge:
         self._keywords = [tuple(k.lower().encode() for k in rule.keywords) for rule in rule_set.rules]
         self._least = [least_confidence(rule) for rule in rule_set.rules]
         self._validators: dict[str, Validator] = {}
+        self.scorer: Scorer | None = None
+        """Loaded when the first match asks for it."""
         self.allowlists = Allowlists(rule_set)
 
-    def judge(self, number: int, found: Any, buffer: Buffer) -> Judged | None:
+    def judge(self, number: int, found: Found, buffer: Buffer) -> Judged | None:
         """None where a gate rejects the match, with that gate's counter moved."""
         rule = self._rules[number]
         span = secret_span(found, rule.secret_group)
+        scored = 0
+        if rule.scorer:
+            # First, because it drops nearly all, and remembers what it has seen.
+            scored = self._score(buffer.data, found.span(), span)
+            if not scored:
+                self._suppressed["scorer"] += 1
+                return None
         cause = self._around(number, rule, found.span(), buffer) or self._content(rule, found.span(), span, buffer)
         if cause:
             self._suppressed[cause] += 1
             return None
-        return self._scored(number, rule, found.span(), span, buffer)
+        judged = self._scored(number, rule, found.span(), span, buffer)
+        return judged._replace(confidence=scored) if judged and scored else judged
 
     def _around(self, number: int, rule: Rule, full: tuple[int, int], buffer: Buffer) -> str:
         """The gates that look at the window of the match."""
@@ -97,7 +110,8 @@ class Judge:
         data = buffer.data
         secret = data[span[0] : span[1]]
         first, last = line_around(data, *span)
-        pending = self.allowlists.judge(number, Parts(secret, data[full[0] : full[1]], data[first:last]))
+        parts = Parts(secret, data[full[0] : full[1]], data[first:last], rule.id, max(0, full[0] - first))
+        pending = self.allowlists.judge(number, parts)
         if pending is None:
             self._suppressed["allowlist"] += 1
             return None
@@ -112,6 +126,8 @@ class Judge:
             if validation == "invalid":
                 self._suppressed["validator"] += 1
                 return None
+        if rule.scorer:
+            return Judged(*span, pending, 0, validation, facts)
         evidence = Evidence(valid=validation == "valid")
         if rule.confidence is None:  # else the rest is not asked for
             evidence = replace(
@@ -125,6 +141,11 @@ class Judge:
             self._suppressed["confidence"] += 1
             return None
         return Judged(*span, pending, score, validation, facts)
+
+    def _score(self, data: bytes, full: tuple[int, int], span: tuple[int, int]) -> int:
+        if self.scorer is None:
+            self.scorer = load_scorer()
+        return self.scorer.confidence(data, full, span)
 
     def _validator(self, spec: str) -> Validator:
         if spec not in self._validators:
@@ -142,13 +163,13 @@ def _allowed_anywhere(buffer: Buffer, span: tuple[int, int]) -> bool:
     return True
 
 
-def secret_span(found: Any, group: int) -> tuple[int, int]:
+def secret_span(found: Found, group: int) -> tuple[int, int]:
     """The configured group if it took part and is not empty, else the first such group, else the whole match."""
-    spans = [found.span(number) for number in range(1, found.re.groups + 1)]
-    if group and spans[group - 1][0] < spans[group - 1][1]:
-        return int(spans[group - 1][0]), int(spans[group - 1][1])
-    for start, end in spans:
+    if group:
+        start, end = found.spans[group]
+        if start < end:
+            return start, end
+    for start, end in found.spans[1:]:
         if 0 <= start < end:
-            return int(start), int(end)
-    start, end = found.span()
-    return int(start), int(end)
+            return start, end
+    return found.spans[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gossip.engine.decode.transforms import TRANSFORMS, WideText, inflate, utf_encoding
+from gossip.engine.decode.transforms import TRANSFORMS, Decoded, WideText, inflate, utf_encoding
 from gossip.engine.decode.transforms.base import whole
 from gossip.engine.limits import BYTES_PER_DECODED_ITEM, DECODED_BYTES_MAX, DECODED_ITEMS_MAX, INFLATED_BYTES_MAX
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.detect.buffer import Buffer
+
+REFUSALS = frozenset({"decoded-items", "decoded-bytes"})
+"""Causes of what was dropped that depend on what else the document held."""
 
 
 class Budget:
@@ -34,6 +37,19 @@ class Budget:
         self._read += gained
         self._bytes += gained
         self._items += gained // BYTES_PER_DECODED_ITEM
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """Buffers and bytes that may still be decoded."""
+        return self._items, self._bytes
+
+    def take(self, items: int, size: int) -> bool:
+        """Take many buffers of `size` bytes together, if all are there; nothing else."""
+        if items > self._items or size > self._bytes:
+            return False
+        self._items -= items
+        self._bytes -= size
+        return True
 
     def allows(self, size: int) -> bool:
         """Take one buffer of `size` bytes from the budget, if it is there."""
@@ -62,7 +78,7 @@ def children(buffer: Buffer, encoded: dict[int, list[Hit]], budget: Budget) -> I
     for transform in sorted(encoded):
         for decoded in TRANSFORMS[transform].decode(buffer.data, encoded[transform]):
             if budget.allows(len(decoded.data)):
-                yield buffer.child(decoded.data, decoded.origin, decoded.name, escaped=decoded.escaped)
+                yield buffer.child(decoded)
 
 
 def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
@@ -72,8 +88,8 @@ def _unwrapped(buffer: Buffer, budget: Budget) -> Iterator[Buffer]:
     if inflated is not None:
         name, data, cut = inflated
         budget.dropped["inflated-bytes"] += cut
-        yield buffer.child(data, whole(0, size), name)
+        yield buffer.child(Decoded(name, data, whole(0, size), 0, size))
     encoding = utf_encoding(buffer.data)
     if encoding is not None:
         text = WideText(encoding)
-        yield buffer.child(b"".join(text.chunks((buffer.data,))), text.origin, encoding)
+        yield buffer.child(Decoded(encoding, b"".join(text.chunks((buffer.data,))), text.origin, 0, size))

@@ -29,9 +29,17 @@ class Segment:
         line_start = self.line_start if begin < 0 else self.base + begin + 1
         return self.lines_before + self._count(offset) + 1, self.base + offset - line_start + 1
 
+    def places(self, start: int, end: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The places of two offsets, the first not past the second, that lie near each other."""
+        line, column = self.place(start)
+        more = self.data.count(b"\n", start, end)
+        if not more:
+            return (line, column), (line, column + end - start)
+        return (line, column), (line + more, end - self.data.rfind(b"\n", start, end))
+
     def _count(self, offset: int) -> int:
         # Cumulative counts at fixed steps: many findings in one large document stay linear.
-        step = 1 << 16
+        step = 1 << 12
         while len(self._breaks) <= offset // step:
             at = len(self._breaks) * step
             before = self._breaks[-1] + self.data.count(b"\n", at - step, at) if self._breaks else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gossip.engine.decode.transforms import TRANSFORMS, Hit
-from gossip.engine.limits import ESCAPE_GAP_BYTES
+from gossip.engine.limits import DECODE_REACH_BYTES, ESCAPE_CONTEXT_BYTES, ESCAPE_GAP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from gossip.engine.rules.probes import Probe
 
 
-_STRETCH_BYTES = 1024
+_CLOSE_BYTES = 2 * ESCAPE_CONTEXT_BYTES + ESCAPE_GAP_BYTES
+_STRETCH_BYTES = DECODE_REACH_BYTES - 2 * ESCAPE_CONTEXT_BYTES
+_ALIKE_BYTES = 1024
+HIT_BITS = 24
+HIT_MASK = (1 << HIT_BITS) - 1
+"""A hit as one number: its end, and in the lowest bits its expression."""
 
 
 def windows_of(
@@ -31,47 +36,74 @@ def windows_of(
     return {rule: _merged(windows) for rule, windows in spans.items()}
 
 
+class ProbeTable:
+    """The probes of a program, column by column: what is asked of every hit is asked a million times."""
+
+    def __init__(self, probes: tuple[Probe, ...]) -> None:
+        self.transforms = [probe.transform for probe in probes]
+        self.widths = [probe.back for probe in probes]
+        self.phases = [probe.phase for probe in probes]
+        self.joins = [probe.transform >= 0 and TRANSFORMS[probe.transform].joins for probe in probes]
+
+
 class Hits:
     """What Vectorscan reports of one buffer, without what says nothing new: a flood of hits must not fill the memory.
 
-    Hits of escapes that lie close together become one, up to _STRETCH_BYTES, as what is decoded is their common
-    neighbourhood. Of hits in runs that overlap, and lie alike in the groups of their encoding, one is kept for so many
-    bytes: the others would be read in the same way out of the same run.
+    Hits of escapes whose neighbourhoods are decoded together become one. Of hits in runs that overlap, and lie alike in
+    the groups of their encoding, one is kept for so many bytes: the others would be read in the same way out of the
+    same run.
     """
 
-    def __init__(self, probes: tuple[Probe, ...]) -> None:
+    def __init__(self, table: ProbeTable) -> None:
         self.windows: list[tuple[int, int]] = []
         """(probe, end) of rules."""
-        self.encoded: dict[int, list[Hit]] = {}
+        self._table = table
+        self._runs: dict[int, list[Hit]] = {}
+        self._stretches: dict[int, list[list[int]]] = {}
+        """[first, end] by transform."""
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}
+
+    @property
+    def encoded(self) -> dict[int, list[Hit]]:
         """By transform."""
-        self._probes = probes
-        self._runs: dict[tuple[int, int], tuple[int, int]] = {}
+        joined = {t: [Hit(end, end - first) for first, end in found] for t, found in self._stretches.items()}
+        return self._runs | joined
 
     def add(self, number: int, _start: int, end: int, _flags: int, _context: object) -> None:
         """The callback of a scan; ends ascend."""
-        probe = self._probes[number]
-        if probe.transform < 0:
-            self.windows.append((number, end))
-            return
-        width = min(probe.back, end)
-        found = self.encoded.setdefault(probe.transform, [])
-        if TRANSFORMS[probe.transform].joins:
-            last = found[-1] if found else None
-            close = last is not None and end - width <= last.end + ESCAPE_GAP_BYTES
-            if last is not None and close and end - last.end + last.width <= _STRETCH_BYTES:
-                first = min(last.end - last.width, end - width)
-                found[-1] = Hit(end, end - first)
-                return
-        else:
-            kept, seen = self._runs.get((number, end % 4), (-_STRETCH_BYTES, -width))
-            alike = end - width < seen and end - kept < _STRETCH_BYTES
-            self._runs[number, end % 4] = (kept if alike else end, end)
-            if alike:
-                return
-        found.append(Hit(end, width, probe.phase))
+        self.add_all((end << HIT_BITS | number,))
 
-    def __bool__(self) -> bool:
-        return bool(self.windows or self.encoded)
+    def add_all(self, hits: Iterable[int]) -> None:
+        """The same for hits as numbers, in order."""
+        previous, transform, width = -1, -1, 0
+        stretches: list[list[int]] | None = None
+        for hit in hits:
+            number, end = hit & HIT_MASK, hit >> HIT_BITS
+            if number != previous:
+                previous, transform, width = number, self._table.transforms[number], self._table.widths[number]
+                stretches = self._stretches.setdefault(transform, []) if self._table.joins[number] else None
+            if stretches is not None:
+                start = end - width
+                if stretches:
+                    last = stretches[-1]
+                    if start - last[1] <= _CLOSE_BYTES and end - last[0] <= _STRETCH_BYTES:
+                        last[1] = end
+                        if start < last[0]:
+                            last[0] = max(0, start)
+                        continue
+                stretches.append([max(0, start), end])
+            elif transform < 0:
+                self.windows.append((number, end))
+            else:
+                self._add_run(number, max(0, end - width), end)
+
+    def _add_run(self, number: int, start: int, end: int) -> None:
+        kept, seen = self._seen.get((number, end % 4), (-_ALIKE_BYTES, -1))
+        alike = start < seen and end - kept < _ALIKE_BYTES
+        self._seen[number, end % 4] = (kept if alike else end, end)
+        if not alike:
+            hit = Hit(end, end - start, self._table.phases[number])
+            self._runs.setdefault(self._table.transforms[number], []).append(hit)
 
 
 def _merged(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Compiled programs on disk, so that a warm start takes milliseconds. Whatever is wrong with a file is a miss.
 
-A file holds a magic, the digest of the rest, the header's length, the header and the database. Its name is the digest
+A file holds a magic, the digest of the rest, the header's length, the header and the databases. Its name is the digest
 of
 everything the program depends on. It is written to a temporary name and renamed, so readers never see half of one.
 """
@@ -26,29 +26,32 @@ if TYPE_CHECKING:
 _MAGIC = b"GOSSIPDB"
 
 
-def cached_program(rule_set: RuleSet, folder: Path | None, decode: DecodeMode = "anchors") -> Program:
+def cached_program(
+    rule_set: RuleSet, folder: Path | None, decode: DecodeMode = "anchors", beside: RuleSet | None = None
+) -> Program:
     """The program of a rule set, from `folder` where it has it, else compiled and stored there. None: never stored.
 
     Raises MisuseError as `compile_rules` does. A folder that cannot be written is no error: the next start is slow.
     """
     if folder is None:
-        return compile_rules(rule_set, decode)
-    key = _key(rule_set, decode)
+        return compile_rules(rule_set, decode, beside)
+    key = _key(rule_set, decode, beside)
     path = folder / f"{key.hex()}.program"
     program = _read(path, key)
     if program is None:
-        program = compile_rules(rule_set, decode)
+        program = compile_rules(rule_set, decode, beside)
         with contextlib.suppress(OSError):
             _write(path, key, program)
     return program
 
 
-def _key(rule_set: RuleSet, decode: DecodeMode) -> bytes:
+def _key(rule_set: RuleSet, decode: DecodeMode, beside: RuleSet | None = None) -> bytes:
     # Order matters here, unlike in the rules' digest: a program names rules by their index.
     fingerprints = b"".join(rule.fingerprint for rule in rule_set.rules)
+    others = b"" if beside is None else beside.digest
     shared = repr([allowlist.canonical() for allowlist in rule_set.allowlists]).encode()
     machine = f"{PROGRAM_FORMAT} {decode} {getattr(hyperscan, '__version__', '')} {platform.machine()}".encode()
-    return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared))
+    return derive(TAG_CACHE, var(machine), var(fingerprints), var(shared), var(others))
 
 
 def _digest(key: bytes, rest: bytes) -> bytes:
@@ -68,7 +71,8 @@ def _read(path: Path, key: bytes) -> Program | None:
     length = int.from_bytes(rest[:8], "little")
     try:
         program = Program.from_parts(rest[8 : 8 + length], rest[8 + length :])
-        load_database(program)
+        load_database(program.database)
+        load_database(program.wide_database)
     except (ValueError, KeyError, TypeError, hyperscan.error):
         return None  # another version's layout, or another processor's code
     return program
@@ -76,7 +80,7 @@ def _read(path: Path, key: bytes) -> Program | None:
 
 def _write(path: Path, key: bytes, program: Program) -> None:
     header = program.header()
-    rest = u64(len(header)) + header + program.database
+    rest = u64(len(header)) + header + program.database + program.wide_database
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".program-")
     try:

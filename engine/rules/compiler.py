@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import hyperscan
 
-from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX
+from gossip.engine.limits import KEYWORD_RADIUS_BYTES, MATCH_BYTES_MAX, NEAR_BYTES_MAX, SCORED_BYTES_MAX
 from gossip.engine.rules.anchors import derive
 from gossip.engine.rules.patterns import PatternError, byte_form, compile_bytes, read_pattern
 from gossip.engine.rules.probes import ANCHOR_BYTES_MIN, Expression, Probe, encoded_expressions
-from gossip.engine.rules.syntax.forms import render, trigger, widths
+from gossip.engine.rules.syntax.forms import beginning, render, trigger, widths
 from gossip.engine.rules.syntax.nodes import Atom, Concat, Node
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
     from gossip.schemas.config import DecodeMode
 
-PROGRAM_FORMAT = 4
+PROGRAM_FORMAT = 7
 """Part of the cache key: raise it when a program's fields change their meaning, or the same rules compile to others."""
 
 
@@ -39,6 +41,8 @@ class RulePlan:
     """No match of it that counts is longer, in bytes."""
     everywhere: bool
     """No expression finds it: RE2 reads every document whole."""
+    worded: bool = True
+    """It has literals that give it away in encoded text, or looks at no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +54,32 @@ class Program:
     """Indexed by expression id."""
     database: bytes
     """Serialized Vectorscan database; empty where no rule has an expression."""
+    wide: tuple[int, ...] = ()
+    """Expressions whose hits are over NEAR_BYTES_MAX long, or have no bound."""
+    wide_database: bytes = b""
+    """Those alone, under the same ids; empty where there are none."""
 
     def header(self) -> bytes:
-        """All but the database, as JSON."""
-        fields = {"plans": [asdict(p) for p in self.plans], "probes": self.probes}
-        return json.dumps(fields, separators=(",", ":")).encode()
+        """All but the databases, as JSON."""
+        fields = {"plans": [asdict(p) for p in self.plans], "probes": self.probes, "wide": self.wide}
+        return json.dumps(fields | {"size": len(self.database)}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_parts(cls, header: bytes, database: bytes) -> Program:
-        """The inverse of `header`. Raises ValueError, KeyError or TypeError for what is not one."""
+    def from_parts(cls, header: bytes, databases: bytes) -> Program:
+        """The inverse of `header`, given both databases, one after the other. Raises ValueError, KeyError or TypeError
+        for what is not one.
+        """
         fields = json.loads(header)
         plans = tuple(RulePlan(**entry) for entry in fields["plans"])
-        return cls(plans, tuple(map(Probe._make, fields["probes"])), database)
+        probes, size = tuple(map(Probe._make, fields["probes"])), fields["size"]
+        return cls(plans, probes, databases[:size], tuple(fields["wide"]), databases[size:])
 
 
-def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
-    """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern."""
+def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors", beside: RuleSet | None = None) -> Program:
+    """Compile every rule. Raises MisuseError that names source, rule and key of a bad pattern.
+
+    `beside`: rules whose literals give encoded text away too, although they are not compiled.
+    """
     for allowlist in rule_set.allowlists:
         _check_allowlist(allowlist, rule_set.source)
     nodes: list[Node | None] = []
@@ -80,12 +94,17 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
         for index, node in enumerate(nodes)
         if node is not None
         for expression in (
-            [_expression(index, node)]
+            [_expression(index, node, plans[index].width, scored=rule_set.rules[index].scorer)]
             if anchors[index] or not _worded(rule_set.rules[index])
             else _by_keywords(index, rule_set.rules[index], plans[index].width)
         )
     ]
-    encoded = encoded_expressions(anchors, decode)
+    others = [] if beside is None else [_plan(rule, beside.source)[0] for rule in beside.rules]
+    more = [None if node is None else derive(node, least=ANCHOR_BYTES_MIN) for node in others]
+    # Names such as `key` are too short to say that encoded text is worth decoding.
+    named = rule_set.rules + (() if beside is None else beside.rules)
+    telling = [None if rule.scorer else one for rule, one in zip(named, [*anchors, *more], strict=True)]
+    encoded = encoded_expressions(telling, decode)
     database = _compile(found + encoded)
     if database is None:
         found = [part for one in found for part in _workable(one, rule_set.rules[one.probe.rule])]
@@ -94,15 +113,28 @@ def compile_rules(rule_set: RuleSet, decode: DecodeMode = "anchors") -> Program:
             msg = "Vectorscan refuses the rules together although it accepts each of them"
             raise MisuseError(f"{rule_set.source}: {msg}; give fewer rules")
     seen = {one.probe.rule for one in found}
-    plans = [RulePlan(p.pattern, p.width, everywhere=bool(p.pattern) and i not in seen) for i, p in enumerate(plans)]
-    return Program(tuple(plans), tuple(one.probe for one in found + encoded), database)
+    plans = [
+        RulePlan(p.pattern, p.width, bool(p.pattern) and i not in seen, node is None or bool(told))
+        for i, (p, node, told) in enumerate(zip(plans, nodes, telling, strict=False))
+    ]
+    probes = tuple(one.probe for one in found + encoded)
+    wide = tuple(number for number, one in enumerate(found + encoded) if _is_wide(one))
+    apart = _compile(found + encoded, wide)
+    assert apart is not None  # each of them was accepted above
+    return Program(tuple(plans), probes, database, wide, apart)
 
 
-def _expression(rule: int, node: Node) -> Expression:
-    cut = trigger(node)
-    back = MATCH_BYTES_MAX if cut.back is None else min(cut.back, MATCH_BYTES_MAX)
-    ahead = MATCH_BYTES_MAX if cut.ahead is None else min(cut.ahead, MATCH_BYTES_MAX)
-    return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead))
+def _is_wide(one: Expression) -> bool:
+    # What Vectorscan makes of an expression in its prefilter form has no bound that we know.
+    return one.width is None or one.width > NEAR_BYTES_MAX or bool(one.flags & hyperscan.HS_FLAG_PREFILTER)
+
+
+def _expression(rule: int, node: Node, width: int, *, scored: bool) -> Expression:
+    cut = beginning(node) if scored else trigger(node)
+    limit = width if scored else MATCH_BYTES_MAX
+    back = limit if cut.back is None else min(cut.back, limit)
+    ahead = limit if cut.ahead is None else min(cut.ahead, limit)
+    return Expression(render(cut.node, "vectorscan").encode("ascii"), Probe(rule, back, ahead), cut.back)
 
 
 def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
@@ -124,8 +156,18 @@ def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
     least, most = widths(parsed.node)
     if least == 0:
         raise MisuseError(f"{where}: key regex: matches the empty string, so it would match everywhere")
-    width = MATCH_BYTES_MAX if most is None else min(most, MATCH_BYTES_MAX)
+    limit = SCORED_BYTES_MAX if rule.scorer else MATCH_BYTES_MAX
+    width = limit if most is None else min(most, limit)
     return parsed.node, RulePlan(pattern.decode("ascii"), width, everywhere=False)
+
+
+def rule_problem(rule: Rule, source: str) -> str | None:
+    """Why a rule cannot be compiled, None if it can."""
+    try:
+        _plan(rule, source)
+    except MisuseError as err:
+        return str(err)
+    return None
 
 
 def _check_allowlist(allowlist: Allowlist, where: str) -> None:
@@ -142,17 +184,21 @@ def check_pattern(pattern: str, where: str) -> None:
         raise MisuseError(f"{where}: {err}") from err
 
 
-def _compile(expressions: list[Expression]) -> bytes | None:
-    """The serialized database, or None where Vectorscan refuses one of the expressions."""
-    if not expressions:
+def _compile(expressions: list[Expression], chosen: Sequence[int] | None = None) -> bytes | None:
+    """The serialized database of all expressions or of the chosen ones, or None where Vectorscan refuses one of them.
+
+    The id of an expression is its place in the list.
+    """
+    numbers = range(len(expressions)) if chosen is None else chosen
+    if not numbers:
         return b""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     try:
         database.compile(
-            expressions=[one.text for one in expressions],
-            ids=list(range(len(expressions))),
-            elements=len(expressions),
-            flags=[one.flags for one in expressions],
+            expressions=[expressions[number].text for number in numbers],
+            ids=list(numbers),
+            elements=len(numbers),
+            flags=[expressions[number].flags for number in numbers],
         )
     except hyperscan.error:
         return None
@@ -164,7 +210,7 @@ def _workable(one: Expression, rule: Rule) -> list[Expression]:
     """What stands in for an expression: itself, its prefilter form, its rule's keywords, or nothing."""
     if _compile([one]) is not None:
         return [one]
-    relaxed = Expression(one.text, one.probe, hyperscan.HS_FLAG_PREFILTER)
+    relaxed = Expression(one.text, one.probe, one.width, hyperscan.HS_FLAG_PREFILTER)
     if _compile([relaxed]) is not None:
         return [relaxed]
     return _by_keywords(one.probe.rule, rule, MATCH_BYTES_MAX)
@@ -181,7 +227,7 @@ def _by_keywords(number: int, rule: Rule, width: int) -> list[Expression]:
         raw = keyword.lower().encode()
         node = Concat(tuple(_caseless(byte) for byte in raw))
         probe = Probe(number, reach + len(raw), reach)
-        literals.append(Expression(render(node, "vectorscan").encode("ascii"), probe))
+        literals.append(Expression(render(node, "vectorscan").encode("ascii"), probe, len(raw)))
     return literals
 
 
@@ -191,7 +237,7 @@ def _worded(rule: Rule) -> bool:
     Seven such regexes cost a quarter of the scan of all 614 (tests/bench/engine.py): each of them is run over every
     byte.
     """
-    return bool(rule.keywords) and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
+    return not rule.scorer and bool(rule.keywords) and min(map(len, rule.keywords)) >= ANCHOR_BYTES_MIN
 
 
 def _caseless(byte: int) -> Node:
@@ -202,13 +248,13 @@ def _caseless(byte: int) -> Node:
     return Atom(mask)
 
 
-def load_database(program: Program) -> Any:
-    """The Vectorscan database of a program with a scratch space of its own; None where it has no expression.
+def load_database(serialized: bytes) -> Any:
+    """A Vectorscan database of a program with a scratch space of its own; None where it has no expression.
 
     Raises hyperscan.error where this machine cannot run it.
     """
-    if not program.database:
+    if not serialized:
         return None
-    database = hyperscan.loadb(program.database, mode=hyperscan.HS_MODE_BLOCK)
+    database = hyperscan.loadb(serialized, mode=hyperscan.HS_MODE_BLOCK)
     database.scratch = hyperscan.Scratch(database)
     return database

@@ -73,6 +73,8 @@ class Expression:
 
     text: bytes
     probe: Probe
+    width: int | None
+    """No hit is longer; None: no bound."""
     flags: int = 0
 
 
@@ -88,7 +90,7 @@ class _Forms:
 
     def add(self, transform: int, text: bytes, width: int, phase: int) -> None:
         """One expression of at most `width` bytes."""
-        self.found.setdefault((text, transform, phase), Expression(text, Probe(-1, width, 0, transform, phase)))
+        self.found.setdefault((text, transform, phase), Expression(text, Probe(-1, width, 0, transform, phase), width))
 
     def add_base64(self, sets: ByteSets, layers: int = 1, longest: int = _FORM_BYTES_MAX[0]) -> None:
         """The forms of a sequence in exactly `layers` layers of base64."""

@@ -17,6 +17,7 @@ from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
 
 COMMANDS = MappingProxyType(
     {
+        "eval": ("gossip.flows.cli.eval_:evaluate", "Measure findings against labels."),
         "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),
         "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),

@@ -17,10 +17,16 @@ class ScanOptions:
     outputs: tuple[str, ...] = ()
     staged: bool = False
     since: str | None = None
+    branches: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    excluded_refs: tuple[str, ...] = ()
     history: bool = True
     ignored: bool = False
+    reachable_only: bool = False
     gitignore: bool = False
     rules: str | None = None
+    enabled_rules: tuple[str, ...] = ()
+    disabled_rules: tuple[str, ...] = ()
     min_confidence: int = 0
     decode: DecodeMode = "anchors"
     decode_depth: int | None = None
@@ -33,6 +39,8 @@ class ScanOptions:
     storage_options: tuple[str, ...] = ()
     exit_zero: bool = False
     segment_bytes: int | None = None
+    whole_blobs: bool = False
     quiet: bool = False
     no_progress: bool = False
+    profile: bool = False
     debug: bool = False

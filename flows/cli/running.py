@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.flows.cli.fetching import fetching
 from gossip.flows.cli.streams import is_terminal, say
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.remember import remembering
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
-from gossip.flows.sources import open_source
+from gossip.flows.sources import OpenedSources
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 
     from bytewax.dataflow import Dataflow
 
-    from gossip.engine.detect.detector import Detector
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.remember import Session
+    from gossip.operators.profile import Profile
     from gossip.operators.worker import Worker
     from gossip.schemas.config import ScanConfig
     from gossip.schemas.protocols import Reporter, ResultWriter
+    from gossip.schemas.summary import Summary
 
 ONE_PROCESS_BYTES_MAX = 8 * 1024 * 1024
 """Smaller inputs are done before a second process has started."""
@@ -40,20 +43,21 @@ _SIGNAL_EXIT = 128
 def run_scan(options: ScanOptions) -> int:
     """Run a scan and return its exit code. Raises MisuseError before anything is scanned, and the errors of outputs."""
     config = _config(options)
-    for target in config.targets:
-        open_source(target)
+    sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
-    with remembering(options, config) as session:
-        return _run(replace(config, tenant_key=session.state.tenant_key) if session else config, options, session)
+    with remembering(options, config) as session, fetching(config, options) as here:
+        sources.add(target for target in here.targets if target not in config.targets)
+        return _run(replace(here, tenant_key=session.state.tenant_key) if session else here, options, session, sources)
 
 
-def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> int:
+def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sources: OpenedSources) -> int:
     from gossip.connectors.report import open_reporter
-    from gossip.flows.scan import build_detector
+    from gossip.flows.scan import build_detector, build_first_look
+    from gossip.operators.worker import Worker
 
     detector = build_detector(config)
     if session is not None:
-        session.begin(config, detector.rule_set)
+        session.begin(config, detector)
     bar = _progress_bar(options)
     reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
     if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
@@ -65,7 +69,14 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> i
         say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
     if session is not None:
         report.summary.policy_hash = session.context.policy_hash
-    stopped = _guarded(config, options, detector, report, bar, session)
+    worker = Worker(
+        config,
+        sources,
+        lambda: detector,
+        session.memory if session else None,
+        lambda again: build_first_look(config, detector, again),
+    )
+    stopped = _guarded(worker, options, report, bar, session)
     if stopped is not None:
         return stopped
     if not options.quiet:
@@ -73,11 +84,29 @@ def _run(config: ScanConfig, options: ScanOptions, session: Session | None) -> i
     return report.summary.exit_code(exit_zero=options.exit_zero)
 
 
+def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
+    """Run a scan whose findings go to `reporter`, and return its totals. Raises MisuseError and what a scan raises."""
+    from gossip.flows.scan import build_detector
+    from gossip.operators.worker import Worker
+
+    config = _config(options)
+    sources = OpenedSources(config.targets)
+    detector = build_detector(config)
+    report = RunReport(config, [reporter], detector.rule_set)
+    try:
+        _execute(Worker(config, sources, lambda: detector, None), options, report, None)
+        report.close()
+    finally:
+        report.abort()
+    return report.summary
+
+
 def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
     """Refuse outputs that would overwrite each other, or what is to be read, before one of them is opened."""
     from gossip.connectors.report import STDOUT, format_of
 
-    taken = {os.path.realpath(target.location): "a target" for target in config.targets if target.kind != "stdin"}
+    places = [t.location for t in config.targets if t.kind != "stdin" and not is_waiting(t)]
+    taken = {os.path.realpath(place): "a target" for place in places}
     for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
         if path:
             taken[os.path.realpath(path)] = what
@@ -102,17 +131,23 @@ def _config(options: ScanOptions) -> ScanConfig:
         options.targets,
         mode=chosen[0] if chosen else "history",
         since=options.since,
+        refs=(*(f"refs/heads/{name}" for name in options.branches), *options.refs),
+        excluded_refs=options.excluded_refs,
         gitignore=options.gitignore,
         ignored=options.ignored,
         rules=options.rules,
+        enabled_rules=options.enabled_rules,
+        disabled_rules=options.disabled_rules,
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,
+        whole_blobs=options.whole_blobs,
         tenant_key=tenant_key_of(options.tenant_key_file),
         decode=options.decode,
         decode_depth=options.decode_depth,
         archives=options.archives,
         scan_binary=options.scan_binary,
+        reachable_only=options.reachable_only,
     )
 
 
@@ -146,20 +181,18 @@ def _beside(reporter: Reporter, bar: ProgressBar | None) -> Reporter:
 
 
 def _guarded(
-    config: ScanConfig,
+    worker: Worker,
     options: ScanOptions,
-    detector: Detector,
     report: RunReport,
     bar: ProgressBar | None,
     session: Session | None,
 ) -> int | None:
     """Run the flow and end the report; an exit code where the run did not reach its end, else None."""
     from gossip.flows.supervisor import Interrupted
-    from gossip.operators.worker import Worker
 
     try:
         try:
-            worker = Worker(config, open_source, lambda: detector, session.memory if session else None)
+            worker.profile = _profile(options, report)
             _execute(worker, options, report, bar)
         except Interrupted as stop:
             report.interrupted(f"by {stop}")
@@ -187,24 +220,43 @@ def _end(report: RunReport, session: Session | None) -> None:
             session.end(report.summary)
 
 
+def _profile(options: ScanOptions, report: RunReport) -> Profile | None:
+    if not options.profile:
+        return None
+    from gossip.flows.profile import profile_of_run
+    from gossip.operators.profile import OUTPUT
+
+    profile = profile_of_run()
+    report.write = profile.timed(OUTPUT, report.write)  # type: ignore[method-assign]
+    return profile
+
+
 def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: ProgressBar | None) -> None:
+    from gossip.flows.profile import Profiles
     from gossip.flows.scan import build_flow
     from gossip.flows.supervisor import run_cluster, run_single, supported
 
     config = worker.config
+    profiles = None if worker.profile is None else Profiles(worker.profile)
     processes = options.jobs or _processes(config)
     if processes > 1 and supported() and not any(target.kind == "stdin" for target in config.targets):
         started = (lambda: None) if bar is None else bar.start
 
         def make_flow(writer: Callable[[], ResultWriter], number: int) -> Dataflow:
+            if worker.profile is not None:
+                worker.profile.restart()
             worker.in_cluster(processes, number)
             return build_flow(worker, writer)
 
-        run_cluster(processes, make_flow, report.write, started)
-        return
-    if bar is not None:
-        bar.start()
-    run_single(build_flow(worker, lambda: DirectWriter(report, owner=False)))
+        run_cluster(
+            processes, make_flow, report.write, started, farewell=None if profiles is None else profiles.farewell()
+        )
+    else:
+        if bar is not None:
+            bar.start()
+        run_single(build_flow(worker, lambda: DirectWriter(report, owner=False)))
+    if profiles is not None:
+        say(profiles.table())
 
 
 def _processes(config: ScanConfig) -> int:

@@ -19,10 +19,18 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE, format by extension.")
 @click.option("--staged", is_flag=True, help="Git: what the index adds to HEAD.")
 @click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")
+@click.option("--branch", "branches", multiple=True, metavar="PATTERN", help="Git: only these branches; * as in globs.")
+@click.option("--ref", "refs", multiple=True, metavar="PATTERN", help="Git: only these refs, as v1.* or refs/pull/*.")
+@click.option("--exclude-ref", "excluded_refs", multiple=True, metavar="PATTERN", help="Git: all refs but these.")
 @click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
+@click.option("--reachable-only", is_flag=True, help="Git: leave out findings in objects that no ref leads to.")
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
-@click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
+@click.option("--rules", "--config", metavar="FILE", help="Rules, also other tools'; default: built in.")
+@click.option("--enable-rule", "enabled_rules", multiple=True, metavar="RULE", help="Only: ID, tag:NAME or file:NAME.")
+@click.option(
+    "--disable-rule", "disabled_rules", multiple=True, metavar="RULE", help="Without: ID, tag:NAME, file:NAME."
+)
 @click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
 @click.option(
     "--decode",
@@ -41,11 +49,13 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")
 @click.option("--segment-bytes", type=int, hidden=True, help="Content handed to one database scan.")
+@click.option("--whole-blobs", is_flag=True, hidden=True, help="Scan every blob as if there were no other.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--profile", is_flag=True, help="Show where the time went, by phase and process.")
 @click.option("--debug", is_flag=True, help="What each gate rejected, and where errors come from.")
 def scan(**values: object) -> None:
-    """Scan each TARGET once: a file, a folder, a Git repository, or - for standard input.
+    """Scan each TARGET once: a file, a folder, a Git repository (also by URL), or - for standard input.
 
     A Git worktree's target is its whole history (every blob reachable from any ref) and the files that no commit
     holds yet. A

@@ -8,23 +8,25 @@ import click
 
 from gossip.flows.cli.lake import STORAGE_HELP, storage_options
 from gossip.schemas.errors import MisuseError
-from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, KIND_WALK
+from gossip.schemas.ledger import ATTEMPTS_MAX, KIND_COVERED, UNITS_WITHOUT_CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gossip.connectors.lake.storage import Location
 
-_POLICY = "policy_hash = (SELECT arg_max(policy_hash, recorded_at) FROM ledger_rows)"
-_CONTENT = f"kind NOT IN ('{KIND_COVERED}', '{KIND_WALK}')"
+_POLICY = """(target_id, policy_hash) IN (SELECT target_id, arg_max(policy_hash, recorded_at) FROM ledger_rows
+WHERE kind <> 'change' GROUP BY target_id)"""
+"""Each target under the rules of its last scan."""
+_CONTENT = f"kind NOT IN {UNITS_WITHOUT_CONTENT}"
 TARGETS = f"""
 SELECT target_id, arg_max(target, recorded_at) AS target, any_value(lane) AS lane,
-       count(*) FILTER (status IN ('scanned_clean', 'scanned_with_findings') AND {_CONTENT}) AS done,
-       count(*) FILTER (status = 'failed_permanent' AND {_CONTENT}) AS failed_permanent,
+       count(DISTINCT unit_id) FILTER (status IN ('scanned_clean', 'scanned_with_findings') AND {_CONTENT}) AS done,
+       count(DISTINCT unit_id) FILTER (status = 'failed_permanent' AND {_CONTENT}) AS failed_permanent,
        count(*) FILTER (kind = '{KIND_COVERED}') > 0 AS covered,
        coalesce(sum(documents), 0)::BIGINT AS documents, coalesce(sum(bytes), 0)::BIGINT AS bytes,
        max(recorded_at) AS recorded_at
-FROM ledger WHERE {_POLICY} GROUP BY target_id ORDER BY target
+FROM ledger GROUP BY target_id ORDER BY target
 """  # noqa: S608 - made of constants
 FAILED = f"""
 SELECT target_id, unit_id, max(attempts)::BIGINT AS attempts, any_value(code) AS code

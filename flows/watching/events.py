@@ -18,8 +18,10 @@ from gossip.flows.watching.journal import log
 from gossip.schemas.errors import GossipError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from multiprocessing.process import BaseProcess
 
+    from gossip.connectors.git.urls import Remote
     from gossip.operators.rounds import Rounds
     from gossip.schemas.units import Target
 
@@ -30,11 +32,16 @@ UNKNOWN_SAID_SECONDS = 300.0
 class Directory:
     """Which targets a repository is: by its URL, as clones name their origin, or by the end of a path."""
 
-    def __init__(self, targets: tuple[Target, ...]) -> None:
+    def __init__(self, targets: tuple[Target, ...], remotes: Mapping[int, Remote]) -> None:
         self._by_url: dict[str, set[int]] = {}
         self._paths: list[tuple[str, int]] = []
         for target in targets:
             if target.kind != "git":
+                continue
+            if target.index in remotes:
+                identity = remotes[target.index].identity.lower()
+                self._by_url.setdefault(identity, set()).add(target.index)
+                self._paths.append(("/" + identity, target.index))
                 continue
             try:
                 instance = os.fsdecode(open_source(target).instance)
@@ -47,7 +54,7 @@ class Directory:
 
     def find(self, urls: tuple[str, ...], names: tuple[str, ...]) -> set[int]:
         """Indices of targets. URLs decide; names only where no URL is known."""
-        from gossip.connectors.git.repository import normal_url
+        from gossip.connectors.git.urls import normal_url
 
         found = {index for url in urls for index in self._by_url.get(normal_url(url).lower(), ())}
         if found:
@@ -59,8 +66,9 @@ class Directory:
 class EventReader:
     """Reads push events for one cluster of workers; `start` before anything of a client was used in this process."""
 
-    def __init__(self, url: str, kafka: dict[str, str]) -> None:
+    def __init__(self, url: str, kafka: dict[str, str], remotes: Mapping[int, Remote]) -> None:
         self._url = url
+        self._remotes = remotes
         self._kafka = kafka
         self._process: BaseProcess | None = None
 
@@ -83,7 +91,7 @@ class EventReader:
     def _main(self, rounds: Rounds, targets: tuple[Target, ...], parent: int) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        directory = Directory(targets)
+        directory = Directory(targets, self._remotes)
         said = ""
         while _alive(parent):
             try:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from gossip.connectors.state.folder import unparked_of
 from gossip.flows.remember import Session
 from gossip.flows.run import RunReport
-from gossip.flows.scan import build_detector, build_flow
+from gossip.flows.scan import build_detector, build_first_look, build_flow
 from gossip.flows.sources import open_source
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.aside import Aside
 from gossip.flows.watching.events import EventReader
 from gossip.flows.watching.journal import Journal, Lasting, log
+from gossip.flows.watching.looks import Looks, twins
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
@@ -127,15 +128,22 @@ class Watch:
 
     def _cluster(self, settings: WatchSettings) -> None:
         """Run one cluster to its end. Raises ClusterError, and what the outputs raise."""
-        config = settings.config
+        looks = Looks(settings.config, settings.remotes, self._state.folder)
+        config = looks.config
         detector = build_detector(config)
         session = Session(self._state)
-        session.begin(config, detector.rule_set)
+        session.begin(config, detector)
         session.memory.pending.clear_others()
         self._drain_until = None
-        self._rounds = Rounds(len(config.targets), twins(settings))
-        worker = Worker(config, open_source, lambda: detector, session.memory)
-        worker.rounds = self._rounds
+        self._rounds = Rounds(len(config.targets), twins(config.targets, settings.remotes))
+        worker = Worker(
+            config,
+            open_source,
+            lambda: detector,
+            session.memory,
+            lambda again: build_first_look(config, detector, again),
+        )
+        worker.rounds, worker.look = self._rounds, looks
         report = RunReport(config, self._reporters, detector.rule_set)
         report.summary.policy_hash = session.context.policy_hash
         names = tuple(target.name for target in config.targets)
@@ -148,7 +156,7 @@ class Watch:
             return build_flow(worker, writer)
 
         journal = Journal(report, names, quiet=self._quiet)
-        events = EventReader(settings.events, dict(settings.kafka)) if settings.events is not None else None
+        events = _events(settings)
         try:
             if events is not None:
                 events.start(self._rounds, config.targets)
@@ -207,11 +215,7 @@ class Watch:
         try:
             found = load_settings(self._path, tenant_key=self._state.tenant_key)
             rules_changed = signature != self._signature and found.config.rules_path is not None
-            same = (found.config, found.events, found.kafka) == (
-                self._settings.config,
-                self._settings.events,
-                self._settings.kafka,
-            )
+            same = found.plan() == self._settings.plan()
             if same and not rules_changed:
                 self._settings, self._signature = found, found.signature()
                 return
@@ -228,16 +232,10 @@ class Watch:
         self._drain()
 
 
-def twins(settings: WatchSettings) -> frozenset[int]:
-    """Targets that share their identity with another one: clones of one repository."""
-    known: dict[tuple[str, bytes], list[int]] = {}
-    for target in settings.config.targets:
-        try:
-            source = open_source(target)
-        except (GossipError, OSError):
-            continue  # looking at it will say why
-        known.setdefault((source.connector, source.instance), []).append(target.index)
-    return frozenset(index for group in known.values() if len(group) > 1 for index in group)
+def _events(settings: WatchSettings) -> EventReader | None:
+    if settings.events is None:
+        return None
+    return EventReader(settings.events, dict(settings.kafka), settings.remotes)
 
 
 def _upkeep(state: State, *, vacuum: bool) -> None:

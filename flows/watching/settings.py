@@ -5,20 +5,25 @@ from __future__ import annotations
 import glob
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from gossip.connectors.git.selection import RefSelection
+from gossip.connectors.git.urls import is_remote, parse_remote
+from gossip.flows.mirrors import is_waiting
 from gossip.flows.run import STDIN, distinct, scan_config
 from gossip.operators.follow import INTERVAL_SECONDS
 from gossip.schemas.config import DecodeMode, ScanConfig
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from gossip.connectors.git.urls import Remote
 
 CONFIG_BYTES_MAX = 1 << 20
 LIST_BYTES_MAX = 64 << 20
@@ -59,6 +64,8 @@ class Entry(_Strict):
     path: str | None = None
     file: str | None = None
     interval: Duration | None = None
+    refs: list[str] = []
+    exclude_refs: list[str] = []
     gitignore: bool = False
     ignored: bool = False
 
@@ -98,10 +105,16 @@ class WatchSettings:
     """Files that decided it: a change in one of them may change it."""
     absent: tuple[str, ...]
     """Targets that are not there (yet)."""
+    remotes: Mapping[int, Remote] = field(default_factory=dict, repr=False)
+    """By index: the targets that are fetched, with the logins that their URLs carried."""
     events: str | None = None
     """Address of a topic with push events."""
     kafka: tuple[tuple[str, str], ...] = ()
     """How to reach it."""
+
+    def plan(self) -> tuple[object, ...]:
+        """Differs when a cluster that runs by it has to end for another one."""
+        return self.config, self.remotes, self.events, self.kafka
 
     def signature(self) -> tuple[object, ...]:
         """Differs when one of the files was changed."""
@@ -121,7 +134,7 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
     absent: list[str] = []
     for entry in said.targets:
         for name in _names(entry, base, files):
-            if "://" in name or os.path.lexists(name) or _SCP.match(name):
+            if "://" in name or is_remote(name) or os.path.lexists(name):
                 options.setdefault(name, entry)
             else:
                 absent.append(name)
@@ -140,10 +153,17 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         scan_binary=said.scan_binary,
         tenant_key=tenant_key,
     )
-    targets = []
+    typed, targets = list(names), []
+    remotes: dict[int, Remote] = {}
     for target in config.targets:
-        entry = options[target.name]
-        more = {"interval": repr(entry.interval or said.interval)}
+        entry = options[typed[target.index]]
+        selection = RefSelection(tuple(entry.refs), tuple(entry.exclude_refs))
+        selection.check()
+        if not selection.everything and target.kind != "git":
+            raise MisuseError(f"{path}: {target.name}: not a Git repository, and so without refs to choose")
+        if is_waiting(target):
+            remotes[target.index] = parse_remote(typed[target.index])
+        more = {"interval": repr(entry.interval or said.interval), **selection.options()}
         more |= {"gitignore": "yes"} if entry.gitignore else {}
         more |= {"ignored": "yes"} if entry.ignored else {}
         targets.append(replace(target, options=tuple(sorted({**dict(target.options), **more}.items()))))
@@ -153,6 +173,7 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         replace(config, targets=tuple(targets)),
         tuple(files),
         tuple(absent),
+        remotes,
         said.events,
         tuple(sorted(said.kafka.items())),
     )
@@ -168,9 +189,6 @@ def _check_events(path: str, events: str, kafka: dict[str, str]) -> None:
         security_of(kafka, os.environ)
     except MisuseError as err:
         raise MisuseError(f"{path}: events: {err}") from err
-
-
-_SCP = re.compile(r"[\w.-]+@[\w.-]+:")
 
 
 def _parsed(path: str) -> WatchFile:
@@ -207,7 +225,7 @@ def _expanded(name: str, base: str) -> Iterator[str]:
     """What a name stands for, relative to the file's folder. A glob is one unless it exists."""
     if name == STDIN:
         raise MisuseError("targets: standard input cannot be watched; use `gossip scan -`")
-    if "://" in name or _SCP.match(name):
+    if is_remote(name) or "://" in name:
         yield name
         return
     path = os.path.join(base, os.path.expanduser(name))

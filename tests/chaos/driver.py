@@ -1,7 +1,9 @@
-"""`gossip` with a hook in its commit lanes, for tests that end or hold it at a chosen moment.
+"""`gossip` with hooks in its commit lanes, before a target is planned (`before-plan`) and before a unit of a repository
+is opened (`before-open`), for tests that end or hold it at a chosen moment.
 
     GOSSIP_TEST_CRASH=POINT:COUNT   the process that comes to POINT for the COUNT-th time is killed
     GOSSIP_TEST_HOLD=POINT:FILE     at POINT, FILE.here is made, and FILE waited for
+    GOSSIP_TEST_RETRY=SECONDS       how soon a watch tries again what it could not read
     GOSSIP_TEST_UNREADABLE=NAME     files of this name below a folder cannot be read
 
 Every batch is committed at once, so that there are many moments.
@@ -19,19 +21,25 @@ from typing import TYPE_CHECKING, Any
 
 from gossip.connectors.files import source
 from gossip.connectors.files.reading import open_file
+from gossip.connectors.git.source import GitSource
 from gossip.connectors.lake.lane import CommitLane
 from gossip.flows.cli.main import main
-from gossip.operators import commit
+from gossip.operators import commit, follow, lanes
+from gossip.operators.lanes import planned
 from gossip.schemas.summary import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gossip.operators.lanes import Planned
+    from gossip.operators.worker import Worker
     from gossip.schemas.protocols import Opened
+    from gossip.schemas.units import ScanUnit
 
 HOLD_SECONDS_MAX = 60.0
 
 _build = CommitLane.__init__
+_open = GitSource.open
 _seen: dict[str, int] = {}
 
 
@@ -63,9 +71,24 @@ def unreadable(full: bytes, path: bytes, **options: Any) -> Iterator[Opened]:
         yield from open_file(full, path, **options)
 
 
+def planning(worker: Worker, target: int) -> Iterator[Planned]:
+    """`planned`, with a hook."""
+    hook("before-plan")
+    yield from planned(worker, target)
+
+
+def opening(self: GitSource, unit: ScanUnit) -> Iterator[Opened]:
+    """`GitSource.open`, with a hook."""
+    hook("before-open")
+    yield from _open(self, unit)
+
+
 if __name__ == "__main__":
+    lanes.planned = planning
+    GitSource.open = opening  # type: ignore[method-assign]
     source.open_file = unreadable
     CommitLane.__init__ = hooked  # type: ignore[method-assign]
     commit.COMMIT_INTERVAL = timedelta(0)
+    follow.RETRY_SECONDS = float(os.environ.get("GOSSIP_TEST_RETRY", follow.RETRY_SECONDS))
     sys.argv[0] = "gossip"
     main()

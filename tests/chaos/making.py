@@ -20,7 +20,7 @@ TREE_FILES = 900
 KEY = "5a" * 32
 
 OCCURRENCES = """
-SELECT unit_id, occurrence_id, finding_id, rule_id, target, path, "start", "end", line, object_id, "commit", preview
+SELECT unit_id, occurrence_id, finding_id, rule_id, target, path, "start", "end", line, object_id, "commit", preview, kind
 FROM occurrence_rows ORDER BY ALL
 """
 LEDGER = """

@@ -49,7 +49,7 @@ class World:
     def check(self, lake: Path) -> None:
         """A lake is exact: the same rows, none of them twice, and nothing that contradicts itself."""
         assert tables(lake) == self.expected
-        occurrences = [row[1] for row in self.expected[0]]
+        occurrences = [row[1] for row in self.expected[0] if row[-1] == "found"]
         assert len(set(occurrences)) == len(occurrences) == FINDINGS
         assert verify(location(str(lake))).violations == ()
 

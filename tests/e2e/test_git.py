@@ -38,22 +38,28 @@ def expected(repo: BuiltRepo) -> list[tuple[str, str, str]]:
 
 
 def check_history(repo: BuiltRepo, ran: Ran) -> None:
-    """Findings and losses of a whole-history scan are right."""
-    assert triples(ran.findings) == expected(repo), ran.err
+    """Findings and losses of a whole-history scan are right, less what was found where no ref leads."""
+    reached = [f for f in ran.findings if not f["unreachable"]]
+    assert len(ran.findings) - len(reached) == ran.summary["unreachable"]
+    assert triples(reached) == expected(repo), ran.err
     lost = {loss["where"] for loss in ran.summary["losses_named"] if loss["kind"] in FAILED_READS}
     assert set(repo.missing) <= lost
     assert all(any(name in where for where in lost) for name in repo.damaged)
     incomplete = bool(repo.missing or repo.damaged)
     assert (ran.summary["status"] == "incomplete") == incomplete, ran.summary
     assert ran.code == (3 if incomplete else 1 if ran.findings else 0)
-    assert not any(token in ran.out for token in repo.hidden)
 
 
 @pytest.mark.parametrize("shape", openable())
 def test_history_matches_the_oracle(shape: str, tmp_path: Path, rules: str) -> None:
     """Every blob reachable from any ref, once, with its first commit and path."""
     repo = built(shape, tmp_path)
-    check_history(repo, scan(str(repo.path), "--rules", rules, "-j", "1"))
+    ran = scan(str(repo.path), "--rules", rules, "-j", "1")
+    check_history(repo, ran)
+    only = scan(str(repo.path), "--rules", rules, "-j", "1", "--reachable-only")
+    check_history(repo, only)
+    assert only.summary["unreachable"] == 0
+    assert not any(token in only.out for token in repo.hidden)
 
 
 @pytest.mark.parametrize("shape", ["mixed", "octopus", "damaged_pack", "linear"])
@@ -163,3 +169,14 @@ def test_linked_worktree_has_its_own_index_and_files(mode: tuple[str, ...], tmp_
     found = {f["secret"].encode() for f in ran.findings}
     wanted = {(): {0, 1, 50, 60}, ("--staged",): set(), ("--no-history",): {1, 60}}[mode]
     assert found == {plain_token(number) for number in wanted}
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_whole_blobs_give_the_same(jobs: str, tmp_path: Path, rules: str) -> None:
+    """A scan that looks at what changed reports what one reports that reads every blob whole."""
+    repo = built("packed", tmp_path)
+    ours = scan(str(repo.path), "--rules", rules, "-j", jobs)
+    whole = scan(str(repo.path), "--rules", rules, "-j", jobs, "--whole-blobs")
+    assert sorted(ours.findings, key=repr) == sorted(whole.findings, key=repr)
+    differ = {key for key in ours.summary if ours.summary[key] != whole.summary[key]}
+    assert (ours.code, differ <= {"seconds", "whole"}, whole.summary["whole"]) == (whole.code, True, {})

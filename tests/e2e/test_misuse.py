@@ -24,7 +24,12 @@ def tree(tmp_path: Path) -> str:
     ("arguments", "words"),
     [
         (("no-such-path",), ["no-such-path", "no such file"]),
-        (("https://example.org/x.git",), ["example.org", "clone it first"]),
+        (("s3://user:word@bucket/x",), ["gossip: s3://bucket/x: no such file", "those of Git repositories"]),
+        (("https://user:word@example.org",), ["gossip: example.org: a URL needs a host and a path"]),
+        (("https://user:word@example.org/x", "--staged"), ["gossip: https://example.org/x: a remote", "no checkout"]),
+        (("{tree}", "--branch", "main"), ["{tree}", "not a Git repository", "refs"]),
+        (("{tree}", "--ref", "a b"), ["'a b'", "no ref has such a name"]),
+        (("{tree}", "--branch", "main", "--staged"), ["--branch", "--staged"]),
         (("{tree}", "--staged"), ["{tree}", "not a Git repository", "--staged"]),
         (("{tree}", "--since", "HEAD"), ["{tree}", "not a Git repository"]),
         (("{tree}", "--staged", "--no-history"), ["exclude each other"]),

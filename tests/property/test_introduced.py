@@ -231,10 +231,10 @@ def test_subtrees_are_found_by_name(folder: Folder, name: bytes) -> None:
     store = MemoryStore()
     raw = store.raw(folder)
     item = folder.get(name)
-    assert subtree_of(raw, name) == (store.write(item) if isinstance(item, dict) else None)
+    assert subtree_of(Tree(raw), name) == (store.write(item) if isinstance(item, dict) else None)
     at = 0
     for entry in parse_entries(raw):
-        assert entry_at(raw, entry) == at
+        assert entry_at(Tree(raw), entry) == at
         at += len(entry)
 
 

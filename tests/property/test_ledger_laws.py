@@ -1,4 +1,4 @@
-"""The done-ledger is a lattice, and folding findings does not depend on order."""
+"""The done-ledger is a lattice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gossip.engine.identity import Strength, finding_id, observation_id, occurrence_id
+from gossip.engine.identity import Strength
 from gossip.engine.ledger import LedgerKey, LedgerRow, Provenance, Trust, answers, merge, merge_all
-from gossip.engine.observations import Batch, FindingRow, ObservationRow, OccurrenceRow, Sight, fold
 from gossip.schemas.ledger import Status
 
 KEY = LedgerKey(b"t" * 32, b"k" * 32, b"p" * 32, b"o" * 32)
@@ -68,32 +67,3 @@ def test_an_answer_once_given_stays(a: LedgerRow, b: LedgerRow, strength: Streng
     """What is written later never makes scanned content unscanned."""
     if a.status.scanned and answers(a, KEY, strength, trust):
         assert answers(merge(a, b), KEY, strength, trust)
-
-
-TENANT, POLICY, OVID = b"t" * 32, b"p" * 32, b"o" * 32
-
-
-def row_set(letter: int, offset: int, sight: Sight) -> Batch:
-    """One row of each layer."""
-    item = bytes([letter]) * 32
-    finding = FindingRow(finding_id(TENANT, item, item, item), TENANT, item, item, item)
-    place = OccurrenceRow(occurrence_id(finding.id, item, offset, 4), finding.id, item, offset, 4)
-    seen = ObservationRow(observation_id(TENANT, POLICY, place.id), TENANT, POLICY, place.id, sight)
-    return Batch((finding,), (place,), (seen,))
-
-
-sights = st.builds(Sight, small, small, small, small, st.just(OVID), st.sampled_from(["", "a"]))
-batches = st.lists(st.builds(row_set, small, small, sights), min_size=1, max_size=8)
-
-
-@given(batches, st.integers(0, 8))
-def test_folding_pieces_is_folding_the_whole(parts: list[Batch], at: int) -> None:
-    """Wherever a batch is cut, whatever the order: the same rows, once each."""
-
-    def joined(pieces: list[Batch]) -> Batch:
-        return Batch(*(tuple(row for piece in pieces for row in piece[layer]) for layer in range(3)))
-
-    whole = fold(TENANT, joined(parts))
-    pieces = [fold(TENANT, joined(piece)) for piece in (parts[at:], parts[:at])]
-    assert [set(layer) for layer in fold(TENANT, joined(pieces))] == [set(layer) for layer in whole]
-    assert [len({row.id for row in layer}) for layer in whole] == [len(layer) for layer in whole]

@@ -70,7 +70,7 @@ def uncovered(pattern: str, text: bytes) -> list[tuple[int, int]]:
         program = compile_rules(rule_of(pattern))
     except MisuseError:
         assume(False)
-    database = load_database(program)
+    database = load_database(program.database)
     if database is None or program.plans[0].everywhere:
         return []
     hits: list[tuple[int, int]] = []

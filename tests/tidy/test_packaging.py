@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("connectors", "engine", "flows", "operators", "schemas")
-SUFFIXES = {".py", ".toml"}
+SUFFIXES = {".json", ".py", ".toml"}
 BACKEND = "from setuptools import build_meta as b; print(b.build_sdist('dist')); print(b.build_wheel('dist'))"
 
 

@@ -170,12 +170,15 @@ class Pack:
 
 def _result_size(delta: bytes) -> int:
     """The second of the two numbers that a delta begins with, 0 where it is cut short."""
-    numbers: list[int] = []
-    size = shift = 0
-    for byte in delta[: 2 * (_SHIFT_MAX // 7 + 1)]:
-        size |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            numbers.append(size)
-            size = shift = 0
-    return numbers[1] if len(numbers) > 1 else 0
+    at = size = shift = 0
+    try:
+        while delta[at] & 0x80 and at < _SHIFT_MAX // 7:
+            at += 1
+        for byte in delta[at + 1 : at + 2 + _SHIFT_MAX // 7]:
+            size |= (byte & 0x7F) << shift
+            if not byte & 0x80:
+                return size
+            shift += 7
+    except IndexError:
+        pass
+    return 0

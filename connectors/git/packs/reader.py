@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from gossip.connectors.git.packs.delta import copies_of
 from gossip.connectors.git.packs.pack import BLOB, Pack
 from gossip.schemas.errors import PermanentError
+from gossip.schemas.protocols import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,15 +19,20 @@ HELD_BYTES_MAX = 48 * 1024 * 1024
 """Bases kept while their deltas are rebuilt; past it they are dropped and rebuilt when needed again."""
 STREAM_BYTES_MIN = 16 * 1024 * 1024
 """Larger whole objects without deltas are inflated piece by piece."""
+RESULT_BYTES_MIN = 8 * 1024
+"""A smaller result of a delta is looked at whole in less time than the delta's instructions are read."""
+DELTA_SHARE = 24
+"""And so is one that is not so many times its delta."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuilt(NamedTuple):
     """One wanted object of a unit: its content, or pieces of it, or why there is none."""
 
     node: int
     data: bytes | None
     pieces: Iterator[bytes] | None = None
+    lineage: Lineage | None = None
+    """With `data`: what it was made of."""
     error: PermanentError | None = None
 
 
@@ -37,6 +44,8 @@ class UnitReader:
         self._unit = unit
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
+        self._lineages: dict[int, Lineage] = {}
+        """Of the objects that deltas wait for."""
         self._waiting = [0] * len(unit.bases)
         for base in unit.bases:
             if base >= 0:
@@ -52,14 +61,17 @@ class UnitReader:
                     if wanted:
                         yield Rebuilt(node, None, pieces)
                     continue
-                data = self._content(node)
+                data, raw = self._content(node)
             except PermanentError as err:
                 if wanted:
                     yield Rebuilt(node, None, error=err)
                 continue
-            self._keep(node, data)
+            lineage = self._lineage(node, data, raw) if wanted else Lineage(data)
+            if self._waiting[node]:
+                lineage.awaited, lineage.size = True, len(data)
+            self._keep(node, data, lineage)
             if wanted:
-                yield Rebuilt(node, data)
+                yield Rebuilt(node, data, lineage=lineage)
 
     def _pieces(self, node: int) -> Iterator[bytes] | None:
         if self._unit.bases[node] >= 0 or self._waiting[node]:
@@ -69,27 +81,39 @@ class UnitReader:
             return None
         return self._pack.inflate_chunks(entry, self._unit.ends[node])
 
-    def _content(self, node: int) -> bytes:
-        """The object of a node. Bases that are no longer held are rebuilt first, without recursion."""
+    def _content(self, node: int) -> tuple[bytes, bytes]:
+        """The object of a node, and what is stored of it: a delta, or the object again. Bases that are no longer held
+        are rebuilt first, without recursion.
+        """
         unit, pack = self._unit, self._pack
         chain = []
         while node >= 0 and node not in self._held:
             chain.append(node)
             node = unit.bases[node]
-        data = self._held[node] if node >= 0 else b""
+        data = raw = self._held[node] if node >= 0 else b""
         for step in reversed(chain):
             raw = pack.inflate(pack.entry(unit.offsets[step]), unit.ends[step])
             data = raw if unit.bases[step] < 0 else pack.resolve(data, raw)
-        return data
+        return data, raw
 
-    def _keep(self, node: int, data: bytes) -> None:
+    def _lineage(self, node: int, data: bytes, raw: bytes) -> Lineage:
+        base = self._unit.bases[node]
+        if base < 0 or base not in self._lineages:
+            return Lineage(data)
+        if len(data) < RESULT_BYTES_MIN or len(raw) * DELTA_SHARE > len(data):
+            return Lineage(data, cause="large-delta")
+        return Lineage(data, self._lineages[base], partial(copies_of, raw))
+
+    def _keep(self, node: int, data: bytes, lineage: Lineage) -> None:
         """Hold a base for its deltas; let go of the node's own base after its last delta."""
         base = self._unit.bases[node]
         if base >= 0:
             self._waiting[base] -= 1
             if not self._waiting[base]:
                 self._drop(base)
+                self._lineages.pop(base, None)
         if self._waiting[node]:
+            self._lineages[node] = lineage
             self._held[node] = data
             self._held_bytes += len(data)
             while self._held_bytes > HELD_BYTES_MAX and len(self._held) > 1:
@@ -99,3 +123,4 @@ class UnitReader:
         data = self._held.pop(node, None)
         if data is not None:
             self._held_bytes -= len(data)
+            self._lineages[node].data = None

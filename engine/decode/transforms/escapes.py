@@ -45,12 +45,16 @@ class _Escape:
         """Whether the window is worth decoding."""
         return low < high <= len(data)
 
+    def replaced(self, stored: bytes) -> bytes:
+        """A text with its escapes undone."""
+        value = type(self).value
+        return self._pattern.sub(lambda match: match[0] if (text := value(match)) is None else text, stored)
+
     def _decode(self, data: bytes, low: int, high: int) -> Decoded | None:
         if not self.plausible(data, low, high):
             return None
         stored = data[low:high]
-        value = type(self).value
-        decoded = self._pattern.sub(lambda match: match[0] if (text := value(match)) is None else text, stored)
+        decoded = self.replaced(stored)
         if decoded == stored:
             return None
         return Decoded(self.name, decoded, self._origin(stored, low), low, high, escaped=True)
@@ -186,6 +190,22 @@ class QuotedPrintable(_Escape):
     def plausible(self, data: bytes, low: int, high: int) -> bool:
         """Configuration has lines that end with `=` too; mail breaks no short line, or encodes something else."""
         return _QP_BYTE.search(data, low, high) is not None or _QP_LONG.search(data, low, high) is not None
+
+    def replaced(self, stored: bytes) -> bytes:
+        """Where there are only soft line breaks, none has to be looked at: lists of hashes are full of `=` at ends."""
+        return super().replaced(stored) if _QP_BYTE.search(stored) else self._pattern.sub(b"", stored)
+
+    def _marks(self, stored: bytes, low: int) -> tuple[list[int], list[int]]:
+        """The same, for such a list, without a look at any of them."""
+        if _QP_BYTE.search(stored):
+            return super()._marks(stored, low)
+        here, there = [0], [low]
+        gone = 0
+        for start, end in [match.span() for match in self._pattern.finditer(stored)]:
+            here += (start - gone, start - gone)
+            there += (low + start, low + end)
+            gone += end - start
+        return here, there
 
     @staticmethod
     def value(match: re.Match[bytes]) -> bytes:

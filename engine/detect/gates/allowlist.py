@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gossip.engine.rules.patterns import byte_form, compile_bytes
+from gossip.engine.rules.filters.evaluate import compiled
+from gossip.engine.rules.patterns import Pattern, byte_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gossip.engine.rules.filters.evaluate import Test
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 
 
@@ -33,6 +35,23 @@ class Parts:
     secret: bytes
     match: bytes
     line: bytes
+    rule: str = ""
+    offset: int = 0
+    """Of the match in its line."""
+
+    def scope(self) -> dict[str, bytes | int]:
+        """The same for a filter. What it may see around the match is the line, however long its fragment was."""
+        return {
+            "secret": self.secret,
+            "match": self.match,
+            "line": self.line,
+            "rule_id": self.rule.encode(),
+            "fragment_raw": self.line,
+            "match_start_idx": self.offset,
+            "match_end_idx": self.offset + len(self.match),
+            "match_line_start_idx": 0,
+            "match_line_end_idx": len(self.line),
+        }
 
 
 class CompiledAllowlist:
@@ -40,19 +59,26 @@ class CompiledAllowlist:
 
     def __init__(self, allowlist: Allowlist) -> None:
         self.allowlist = allowlist
-        self._regexes: list[Any] | None = None
-        self._paths: list[Any] | None = None
+        self._regexes: list[Pattern] | None = None
+        self._paths: list[Pattern] | None = None
         self._stopwords = tuple(word.encode() for word in allowlist.stopwords)
-        self._located = bool(allowlist.paths or allowlist.commits)
+        self._located = bool(allowlist.paths or allowlist.commits or allowlist.place)
+        self._content: Test | None = None
+        self._place: Test | None = None
 
     def content_verdict(self, parts: Parts) -> Verdict:
         """The verdict as far as regexes and stopwords can tell."""
+        if self.allowlist.content is not None:
+            self._content = self._content or compiled(self.allowlist.content)
+            if not self._content(parts.scope()):
+                return Verdict.NOT_ALLOWED
+            return Verdict.DEPENDS if self._located else Verdict.ALLOWED
         checks = []
         if self.allowlist.regexes:
             if self._regexes is None:
-                self._regexes = [compile_bytes(byte_form(regex)) for regex in self.allowlist.regexes]
+                self._regexes = [Pattern(byte_form(regex)) for regex in self.allowlist.regexes]
             text = getattr(parts, self.allowlist.regex_target)
-            checks.append(any(regex.search(text) for regex in self._regexes))
+            checks.append(any(regex.holds(text) for regex in self._regexes))
         if self._stopwords:
             lowered = parts.secret.lower()
             checks.append(any(word in lowered for word in self._stopwords))
@@ -66,11 +92,14 @@ class CompiledAllowlist:
 
     def allows_place(self, path: bytes, commit: str) -> bool:
         """For a verdict of DEPENDS: whether this place makes it ALLOWED."""
+        if self.allowlist.place is not None:
+            self._place = self._place or compiled(self.allowlist.place)
+            return bool(self._place({"path": path, "git.sha": commit.encode()}))
         checks = []
         if self.allowlist.paths:
             if self._paths is None:
-                self._paths = [compile_bytes(byte_form(regex)) for regex in self.allowlist.paths]
-            checks.append(any(regex.search(path) for regex in self._paths))
+                self._paths = [Pattern(byte_form(regex)) for regex in self.allowlist.paths]
+            checks.append(any(regex.holds(path) for regex in self._paths))
         if self.allowlist.commits:
             # An abbreviated id in the rule file names every commit that begins with it.
             checks.append(bool(commit) and commit.startswith(self.allowlist.commits))

@@ -9,6 +9,9 @@ def keyword_near(
     data: bytes, start: int, end: int, keywords: tuple[bytes, ...], radius: int = KEYWORD_RADIUS_BYTES
 ) -> bool:
     """Whether one of the lower-case `keywords` stands within `radius` bytes of data[start:end]."""
+    match = data[start:end].lower()
+    if any(keyword in match for keyword in keywords):
+        return True
     near = data[max(0, start - radius) : end + radius].lower()
     return any(keyword in near for keyword in keywords)
 

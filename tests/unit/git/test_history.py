@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from gossip.connectors.git.history import Commit, Graph, author_of, parse_commit, read_graph
-from gossip.connectors.git.repository import Repository, normal_url
+from gossip.connectors.git.repository import Repository
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
+from gossip.connectors.git.urls import normal_url
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 from tests.support.oracle import _peel, _Store, _tips, commit_order

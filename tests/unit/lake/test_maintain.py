@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from gossip.connectors.lake import maintain
@@ -22,7 +23,7 @@ from gossip.schemas.errors import GossipError, MisuseError, PermanentError, Retr
 from gossip.schemas.ledger import LaneContext, RunRecord, Status
 from gossip.schemas.rows import Accepted, Columns, Stamp, arrow_table, ledger_columns, occurrence_columns
 from gossip.schemas.summary import Summary
-from gossip.schemas.tables import LEDGER, OCCURRENCES, RUNS, TABLES, arrow_schema
+from gossip.schemas.tables import LEDGER, OCCURRENCES, RUNS, TABLE_VERSION, TABLES, arrow_schema
 from tests.support.lake import START, context, digest, finding, lane, unit
 
 
@@ -210,8 +211,8 @@ def make_delta(folder: Path, **configuration: str) -> Location:
 @pytest.mark.parametrize("action", [verify, compact, vacuum, lane, lambda where: query(where, "FROM ledger")])
 def test_newer_format_is_refused(tmp_path: Path, action: object) -> None:
     """Nothing reads or writes a lake of a later version; the message says what to do."""
-    where = make_delta(tmp_path, **{"gossip.table": LEDGER, "gossip.version": "2"})
-    with pytest.raises(NewerFormatError, match=r"format 2, and this Gossip knows up to 1; upgrade Gossip"):
+    where = make_delta(tmp_path, **{"gossip.table": LEDGER, "gossip.version": "3"})
+    with pytest.raises(NewerFormatError, match=r"format 3, and this Gossip knows up to 2; upgrade Gossip"):
         action(where)  # type: ignore[operator]
 
 
@@ -303,3 +304,31 @@ def test_columns_are_documented() -> None:
 def test_context_is_plain() -> None:
     """A context can be compared, so that tests and states can hold it."""
     assert LaneContext("t", "p", "r", "x") == LaneContext("t", "p", "r", "x")
+
+
+def test_an_older_format_is_read_and_then_upgraded(tmp_path: Path) -> None:
+    """Rows without the newer columns stay, as null; the first writer adds the columns and raises the number."""
+    from deltalake import DeltaTable
+
+    old = [field for field in arrow_schema(OCCURRENCES) if field.name != "unreachable"]
+    for name, schema in ((OCCURRENCES, old), (LEDGER, list(arrow_schema(LEDGER)))):
+        DeltaTable.create(
+            str(tmp_path / name),
+            pa.schema(schema),
+            configuration={"gossip.table": name, "gossip.version": "1"},
+            raise_if_key_not_exists=False,
+        )
+    where = location(str(tmp_path))
+    stamp = Stamp(context(), "lane-00", 1, START)
+    accepted = Accepted(unit(1), [finding(1)], (), 1, Status.SCANNED_WITH_FINDINGS, 1)
+    rows = arrow_table(OCCURRENCES, occurrence_columns([accepted], stamp))
+    LakeTable.open(where, OCCURRENCES).append(rows.drop_columns("unreachable"), "lane-00", 1)
+    LakeTable.open(where, LEDGER).append(arrow_table(LEDGER, ledger_columns([accepted], stamp)), "lane-00", 1)
+    assert list(query(where, "SELECT unreachable FROM occurrences").rows()) == [(None,)]
+    writer = lane(tmp_path)
+    writer.add(unit(2, [finding(2, unreachable=True)]))
+    writer.commit()
+    assert {LakeTable.open(where, name).version for name in (OCCURRENCES, LEDGER)} == {TABLE_VERSION}
+    sql = "SELECT unreachable FROM occurrences ORDER BY seq"
+    assert list(query(where, sql).rows()) == [(None,), (True,)]
+    assert verify(where).violations == ()

@@ -81,17 +81,17 @@ def memory() -> _Memory:
 
 
 def result(
-    kind: str, *, after: int = 0, target: int = 0, ends: bool = False, losses: tuple[Loss, ...] = ()
+    kind: str, *, after: int = 0, marks: int = 0, target: int = 0, ends: bool = False, losses: tuple[Loss, ...] = ()
 ) -> UnitResult:
     """A result with a record, unless it is the end."""
     record = None if ends else unit(1, kind=kind)
-    return UnitResult(target, record=record, after=after, ends=ends, losses=list(losses))
+    return UnitResult(target, record=record, after=after, marks=marks, ends=ends, losses=list(losses))
 
 
 def test_nothing_leaves_before_it_is_durable(memory: _Memory) -> None:
     """Results wait for the commit, which comes a second after the first of them, not after the last."""
     clock = _Clock()
-    logic = CommitLogic(memory, clock=clock)
+    logic = CommitLogic(memory, lambda _target: None, clock=clock)
     first, second = result("a"), result("b")
     assert (logic.notify_at(), list(logic.on_batch([first])[0])) == (None, [])
     assert logic.notify_at() == START + COMMIT_INTERVAL
@@ -107,7 +107,7 @@ def test_nothing_leaves_before_it_is_durable(memory: _Memory) -> None:
 def test_a_commit_that_is_due_does_not_wait_for_the_timer(memory: _Memory) -> None:
     """A lane that is never idle commits all the same."""
     clock = _Clock()
-    logic = CommitLogic(memory, clock=clock)
+    logic = CommitLogic(memory, lambda _target: None, clock=clock)
     logic.on_batch([result("a")])
     clock.now += COMMIT_INTERVAL + timedelta(milliseconds=1)
     last = result("b")
@@ -120,8 +120,8 @@ def test_what_speaks_of_the_whole_comes_last(memory: _Memory) -> None:
     rounds = Rounds(2)
     rounds.begin(0)
     rounds.begin(1)
-    logic = CommitLogic(memory, rounds=rounds, clock=_Clock())
-    end = result("", after=3, ends=True)
+    logic = CommitLogic(memory, lambda _target: None, rounds=rounds, clock=_Clock())
+    end = result("", after=2, marks=1, ends=True)
     logic.on_batch([end, result("covered", after=2), result("other", target=1), result("a")])
     assert memory.said == ["open", "add other", "add a"]
     assert len(list(logic.on_notify()[0])) == 2
@@ -137,7 +137,7 @@ def test_what_speaks_of_the_whole_comes_last(memory: _Memory) -> None:
 def test_the_next_round_counts_anew(memory: _Memory) -> None:
     """What the last round committed does not count for this one, and neither do its losses."""
     rounds = Rounds(1)
-    logic = CommitLogic(memory, rounds=rounds, clock=_Clock())
+    logic = CommitLogic(memory, lambda _target: None, rounds=rounds, clock=_Clock())
     for losses, lost in (((Loss("unreadable", "x"),), True), ((Loss("budget-time", "x"),), False)):
         rounds.begin(0)
         logic.on_batch([result("", after=1, ends=True)])
@@ -152,7 +152,7 @@ def test_twins_are_not_forgotten(memory: _Memory) -> None:
     """Units of a clone may still come for the lane."""
     rounds = Rounds(2, frozenset({0, 1}))
     rounds.begin(0)
-    logic = CommitLogic(memory, rounds=rounds, clock=_Clock())
+    logic = CommitLogic(memory, lambda _target: None, rounds=rounds, clock=_Clock())
     logic.on_batch([result("a"), result("", after=1, ends=True)])
     logic.on_eof()
     assert memory.said == ["open", "add a", "commit", "drop"]
@@ -162,7 +162,7 @@ def test_an_end_without_records(memory: _Memory) -> None:
     """A target without news opens no lane and writes nothing, but its round ends."""
     rounds = Rounds(1)
     rounds.begin(0)
-    logic = CommitLogic(memory, rounds=rounds, clock=_Clock())
+    logic = CommitLogic(memory, lambda _target: None, rounds=rounds, clock=_Clock())
     logic.on_batch([result("", ends=True)])
     assert [x.ends for x in logic.on_notify()[0]] == [True]
     assert (memory.said, rounds.running(0)) == ([], False)
@@ -171,7 +171,7 @@ def test_an_end_without_records(memory: _Memory) -> None:
 def test_who_is_to_know_is_told_what_failed(memory: _Memory) -> None:
     """Before the runtime wraps it."""
     told: list[BaseException] = []
-    logic = CommitLogic(memory, told.append, clock=_Clock())
+    logic = CommitLogic(memory, lambda _target: None, told.append, clock=_Clock())
     with pytest.raises(RuntimeError, match="no"):
         logic.on_batch([result("broken")])
     assert [str(err) for err in told] == ["no"]

@@ -72,6 +72,8 @@ FINDINGS = [
         end_line=4,
         end_column=2,
     ),
+    # No ref leads to it, and no commit either.
+    finding(6, path="", object_id="ba" * 20, unreachable=True),
 ]
 """In no order: four rules and targets mixed, the first is not the least."""
 
@@ -88,6 +90,7 @@ def summary(findings: list[Finding], losses: list[Loss]) -> Summary:
     result = Summary(
         targets=["repo", "-"],
         findings=len(findings),
+        unreachable=sum(finding.unreachable for finding in findings),
         units=2,
         documents=1234,
         bytes=5_452_595,

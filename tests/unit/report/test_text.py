@@ -117,10 +117,11 @@ def printed(target: Console) -> str:
 def test_summary_complete() -> None:
     """A complete run: what was scanned, found by level, left out."""
     target = console()
-    render_summary(summary(FINDINGS, []), target, levels={"high": 3, "low": 2})
+    render_summary(summary(FINDINGS, []), target, levels={"high": 4, "low": 2})
     assert printed(target) == (
         "Scanned 1,234 documents, 5.2 MiB, in 3.2 s, with 411 rules\n"
-        "Found 5 findings: 3 high, 2 low\n"
+        "Found 6 findings: 4 high, 2 low\n"
+        "Of these, 1 in objects that no ref leads to\n"
         "Left out by choice: binary 12, symlink 3\n"
     )
 

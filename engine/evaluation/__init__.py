@@ -1,0 +1,1 @@
+"""How well findings agree with labels: matching, metrics, comparison with an earlier report. Pure, like the engine."""
