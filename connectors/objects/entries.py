@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 STRONG = "="
@@ -10,7 +11,7 @@ WEAK = "~"
 
 _STRONG_KEYS = ("VersionId", "version_id", "generation", "ETag", "etag", "sha", "md5Hash", "content_md5", "Content-MD5")
 """Of what fsspec's file systems tell: each changes whenever the content does."""
-_WEAK_KEYS = ("LastModified", "last_modified", "mtime", "updated", "modified", "created", "Last-Modified", "date_time")
+_WEAK_KEYS = ("LastModified", "last_modified", "mtime", "modified", "updated", "created", "Last-Modified", "date_time")
 
 
 class Entry(NamedTuple):
@@ -44,9 +45,16 @@ def version_of(info: Mapping[str, Any]) -> str:
     for name in _WEAK_KEYS:
         found = info.get(name)
         if found not in (None, ""):
-            stamp = found.isoformat() if hasattr(found, "isoformat") else str(found)
+            stamp = _stamp(found)
             return f"{WEAK}{info.get('size')},{stamp}" + ("" if crc is None else f",{crc:x}")
     return "" if crc is None else f"{WEAK}{info.get('size')},{crc:x}"
+
+
+def _stamp(found: object) -> str:
+    """A time, in whichever form it came: a listing and a look at one object may differ in that."""
+    if isinstance(found, datetime):
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return str(found)
 
 
 def size_of(info: Mapping[str, Any]) -> int:
