@@ -142,6 +142,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of an S3 server."""
     pytest.importorskip("s3fs")
     with s3.s3_server(tmp_path_factory.mktemp("s3")) as port:
+        keys = {f"pre/fix/{path.decode()}": data for path, data in CONTENT.items()}
+        s3.fill(port, "bucket", {**keys, "pre/fix2/other": b"not this", "pre/fix/folder/": b""})
         yield port
 
 
@@ -150,23 +152,27 @@ class TestS3(SourceContract):
 
     @pytest.fixture
     def world(self, server: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
-        """A bucket of its own, with something beside the prefix that begins alike."""
+        """A bucket with something beside the prefix that begins alike; what a test changes is put back."""
         for name, value in s3.environment(server).items():
             monkeypatch.setenv(name, value)
         use_options({})
-        bucket = request.node.name.replace("_", "-")[:60].strip("-")
-        keys = {f"pre/fix/{path.decode()}": data for path, data in CONTENT.items()}
-        s3.fill(server, bucket, {**keys, "pre/fix2/other": b"not this", "pre/fix/folder/": b""})
+        root, url = "bucket/pre/fix", "s3://bucket/pre/fix"
         fs = s3.client(server)
-        url = f"s3://{bucket}/pre/fix"
+
+        def put_back() -> None:
+            for path in (b"many/300.txt", b"many/301.txt"):
+                fs.pipe(f"{root}/{path.decode()}", CONTENT[path])
+
+        if request.node.name in ("test_a_change_is_seen", "test_what_has_gone"):
+            request.addfinalizer(put_back)
         return World(
             source,
             Target("objects", url, url),
             CONTENT,
-            change=changed(lambda path, data: fs.pipe(f"{bucket}/pre/fix/{path}", data)),
-            remove=removed(lambda path: fs.rm(f"{bucket}/pre/fix/{path}")),
-            broken=[Target("objects", f"s3://{bucket}-none", "n"), Target("objects", f"s3://{bucket}/nothing", "n")],
-            spellings=[Target("objects", f"{url}/", url), Target("objects", f"s3a://{bucket}/pre/fix", url)],
+            change=changed(lambda path, data: fs.pipe(f"{root}/{path}", data)),
+            remove=removed(lambda path: fs.rm(f"{root}/{path}")),
+            broken=[Target("objects", "s3://bucket-none", "n"), Target("objects", "s3://bucket/nothing", "n")],
+            spellings=[Target("objects", f"{url}/", url), Target("objects", "s3a://bucket/pre/fix", url)],
             credentials=(s3.WORD,),
         )
 
