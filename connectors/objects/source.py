@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UNIT_BYTES = 4 * 1024 * 1024
 UNIT_OBJECTS_MAX = 256
 UNIT_OBJECTS_MEAN = 128
-READS_AT_ONCE = 24
+READS_AT_ONCE = 16
 """Threads that wait for a store."""
 KIND = "objects"
 
