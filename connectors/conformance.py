@@ -154,7 +154,7 @@ class SourceContract:
             assert size <= min(PAYLOAD_BYTES_MAX, max(1, documents) * PAYLOAD_BYTES_A_DOCUMENT_MAX)
 
     def test_identity(self, world: World) -> None:
-        """A short tag, and an instance that does not depend on how the target is spelled: ids of findings hang on it."""
+        """A short tag, and one instance for every spelling of the target: ids of findings hang on it."""
         source = world.source()
         assert 0 < len(source.connector.encode()) <= CONNECTOR_BYTES_MAX
         for target in (world.target, *world.spellings):
@@ -165,7 +165,7 @@ class SourceContract:
         """Version and place of a document can be asked for after it was read, and are the same in every run."""
         runs: list[list[tuple[bytes, object]]] = []
         for _ in range(2):
-            source, told = world.source(), []
+            source, told = world.source(), list[tuple[bytes, object]]()
             for unit in planned(source)[0]:
                 for opened in source.open(unit):
                     if isinstance(opened, Document):
@@ -211,7 +211,9 @@ class SourceContract:
         if not world.remembered:
             return
         source = world.source()
-        units = [unit for unit in cast("RememberedSource", source).plan_beyond(frozenset()) if isinstance(unit, ScanUnit)]
+        units = [
+            unit for unit in cast("RememberedSource", source).plan_beyond(frozenset()) if isinstance(unit, ScanUnit)
+        ]
         names = ids(source, units)
         assert len(set(names)) == len(names), "two units of one id: one of them would never be scanned"
         whole = contents(source, units)

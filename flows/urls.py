@@ -43,4 +43,3 @@ def use_storage_options(config: ScanConfig, options: Mapping[str, str]) -> bool:
     """Keep the options for the targets that are object stores; whether there are any."""
     use_options(options)
     return any(target.kind == "objects" for target in config.targets)
-

@@ -1,7 +1,7 @@
 """Asking a store: at most so many requests at once, and again where that helps.
 
-The spec's policy: attempts are counted in all, waits double and vary, and what would take longer than its deadline fails
-at once. A request gives its permit back before it waits.
+Attempts are counted in all, waits double and vary, and what would take longer than its deadline fails at once. A
+request gives its permit back before it waits.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ContextManager, TypeVar
+from typing import TypeVar
 
 from gossip.connectors.objects.failures import RETRY_AFTER_SECONDS_MAX, judged
 from gossip.schemas.errors import MisuseError
@@ -77,8 +77,8 @@ class Asking:
         draw: Callable[[], float] = random.random,
     ) -> None:
         """`one_at_a_time`: for libraries whose objects threads cannot share."""
-        self._permits: ContextManager[object] = permits_of(endpoint)  # type: ignore[assignment]
-        self._one: ContextManager[object] = threading.Lock() if one_at_a_time else nullcontext()
+        self._permits: AbstractContextManager[object] = permits_of(endpoint)
+        self._one: AbstractContextManager[object] = threading.Lock() if one_at_a_time else nullcontext()
         self._policy = policy or RetryPolicy()
         self._clock = clock
         self._sleep = sleep

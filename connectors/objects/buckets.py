@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from gossip.connectors.objects.entries import STRONG, Entry, version_of
@@ -66,9 +67,7 @@ class S3Store(BucketStore):
         while True:
             page = self.ask(
                 "",
-                lambda more=more: self.fs.call_s3(
-                    "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=PAGE_KEYS, **more
-                ),
+                partial(self.fs.call_s3, "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=PAGE_KEYS, **more),
             )
             for found in page.get("Contents", ()):
                 yield found["Key"], int(found["Size"]), version_of(found)
@@ -104,7 +103,7 @@ class S3Store(BucketStore):
         return data
 
     async def _body(self, asked: dict[str, Any]) -> bytes:
-        answer = await self.fs._call_s3("get_object", **asked)
+        answer = await self.fs._call_s3("get_object", **asked)  # noqa: SLF001 - the public form gives a body for another thread
         async with answer["Body"] as body:
             data: bytes = await body.read()
         return data
@@ -118,7 +117,8 @@ class GcsStore(BucketStore):
         while True:
             page = self.ask(
                 "",
-                lambda token=token: self.fs.call(
+                partial(
+                    self.fs.call,
                     "GET",
                     "b/{}/o",
                     bucket,
@@ -158,7 +158,7 @@ class AzureStore(BucketStore):
 
         token: str | None = None
         while True:
-            blobs, token = self.ask("", lambda token=token: sync(self.fs.loop, page_after, token))
+            blobs, token = self.ask("", partial(sync, self.fs.loop, page_after, token))
             for blob in blobs:
                 yield blob["name"], int(blob["size"]), version_of({"etag": blob["etag"]})
             if not token:

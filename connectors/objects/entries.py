@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 def version_of(info: Mapping[str, Any]) -> str:
     """The version in what a file system tells of an object.
 
-    >>> version_of({"size": 3, "ETag": '"ab"', "mtime": 5}), version_of({"size": 3, "mtime": 5}), version_of({"size": 3})
+    >>> version_of({"size": 3, "ETag": '"ab"', "mtime": 5}), version_of({"size": 3, "mtime": 5}), version_of({})
     ('="ab"', '~3,5', '')
     """
     for name in _STRONG_KEYS:

@@ -1,7 +1,7 @@
 """What a store's error means: whether to ask again, what is lost, and one line for people.
 
-Libraries word their errors with URLs, signatures and answers of servers, so nothing of their texts is shown: the line is
-made of the status, the store's error code and the kind of the error.
+Libraries word their errors with URLs, signatures and answers of servers, so nothing of their texts is shown: the line
+is made of the status, the store's error code and the kind of the error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REFUSED = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed"}
     | {"AuthenticationFailed", "InvalidClientTokenId", "AuthenticationException", "BadHostKeyException"}
 )
-_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_BUCKET = frozenset({"ContainerNotFound", "InvalidBucketName", "NoSuchBucket"})
 _CHANGED = frozenset({"PreconditionFailed", "ConditionNotMet", "InvalidRange"})
 _NO_LOGIN = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"}
@@ -81,7 +81,7 @@ def judged(err: BaseException, where: str, *, listed: bool = True) -> Problem:
     status, code = _first(chain, _status), _first(chain, _code)
     names = {type(one).__name__ for one in chain}
     said = f"HTTP {status}" + (f", {code}" if code else "") if status else code or _kind(chain)
-    if status == 416 or status == 412 or code in _CHANGED:
+    if status in (412, 416) or code in _CHANGED:
         return Problem(ChangedError(f"{where}: changed while it was read; the next scan reads it anew"), passing=False)
     if code in _NO_BUCKET:
         return Problem(NotThereError(f"{where}: no such bucket; check its name and the endpoint"), passing=False)
@@ -170,6 +170,7 @@ def _retry_after(err: BaseException) -> float | None:
 def _kind(chain: list[BaseException]) -> str:
     """The kind of an error, by the system's name for it where there is one."""
     for one in reversed(chain):
-        if isinstance(one, OSError) and one.errno in errno.errorcode:
-            return errno.errorcode[one.errno]
+        name = errno.errorcode.get(one.errno or 0) if isinstance(one, OSError) else None
+        if name is not None:
+            return name
     return type(chain[0]).__name__

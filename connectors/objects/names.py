@@ -86,7 +86,7 @@ def parse_url(text: str) -> Place:
     if before is None:
         return Place(f"{protocol}://{rest}", protocol, f"{shown}://{rest}")
     if protocol not in _LOGINS:
-        if protocol == "s3" or ":" in before.partition("/")[0] and protocol not in ("github", "abfs"):
+        if protocol == "s3" or (":" in before and protocol not in ("abfs", "github")):
             raise MisuseError(f"{shown}://{rest}: no login fits into its URL; use the environment or --storage-option")
         return Place(f"{protocol}://{before}@{rest}", protocol, f"{shown}://{before}@{rest}")
     user, _, password = before.partition(":")

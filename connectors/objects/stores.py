@@ -43,7 +43,7 @@ class Store:
 
     @property
     def fs(self) -> Any:
-        """fsspec's file system, made when it is first needed: some connect at once."""
+        """The file system of fsspec, made when it is first needed: some connect at once."""
         return self._open()[0]
 
     @property

@@ -132,4 +132,3 @@ async def _first(content: Any, start: int, end: int) -> bytes:
         if not left:
             break
     return b"".join(parts)
-

@@ -96,7 +96,11 @@ def main() -> None:
         fs = s3.client(direct)
         fs.call_s3("create_bucket", Bucket="bucket")
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda n: fs.pipe(f"bucket/d{n % 40:02}/{n:06}.txt", b"line %06d\n" % n * 60), range(chosen.objects)))
+            list(
+                pool.map(
+                    lambda n: fs.pipe(f"bucket/d{n % 40:02}/{n:06}.txt", b"line %06d\n" % n * 60), range(chosen.objects)
+                )
+            )
         rules = Path(folder, "rules.toml")
         rules.write_text(TOKEN_RULES)
         port = s3.free_port()

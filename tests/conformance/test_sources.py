@@ -191,9 +191,7 @@ class TestWeb(SourceContract):
         pytest.importorskip("aiohttp")
         content = {path: data for path, data in CONTENT.items() if not path.startswith(b"many/1")}
         write(tmp_path, content)
-        made = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path))
-        )
+        made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path)))
         thread = threading.Thread(target=made.serve_forever, args=(0.05,))
         thread.start()
         request.addfinalizer(thread.join)
@@ -218,6 +216,8 @@ def test_the_contract_notices_a_source_that_loses_something() -> None:
         def open(self, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
             yield from list(super().open(unit))[1:]
 
-    world = World(cast("Callable[[Target], FileSource]", Forgetful), Target("files", str(Path(__file__).parent), "t"), {})
+    world = World(
+        cast("Callable[[Target], FileSource]", Forgetful), Target("files", str(Path(__file__).parent), "t"), {}
+    )
     with pytest.raises(AssertionError):
         SourceContract().test_full_traversal(world)

@@ -85,7 +85,11 @@ def client(port: int) -> Any:
     import s3fs
 
     return s3fs.S3FileSystem(
-        key=KEY, secret=WORD, endpoint_url=f"http://127.0.0.1:{port}", skip_instance_cache=True, use_listings_cache=False
+        key=KEY,
+        secret=WORD,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        skip_instance_cache=True,
+        use_listings_cache=False,
     )
 
 

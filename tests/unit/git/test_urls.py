@@ -48,7 +48,20 @@ def test_what_is_no_remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Paths, other URLs, and whatever is there."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "example.org:x").mkdir()
-    for text in ("-", "", "a/b", "./example.org:x", "example.org:x", "a:b", "C:\\x", "s3://b/k", "x:", "https:/a", "https://b/x.sql", "http://b/dumps/"):
+    for text in (
+        "-",
+        "",
+        "a/b",
+        "./example.org:x",
+        "example.org:x",
+        "a:b",
+        "C:\\x",
+        "s3://b/k",
+        "x:",
+        "https:/a",
+        "https://b/x.sql",
+        "http://b/dumps/",
+    ):
         assert not is_remote(text), text
 
 
