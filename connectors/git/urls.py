@@ -90,7 +90,11 @@ def _is_web(host: str, path: str) -> bool:
     (False, True)
     """
     plain = path.partition("?")[0].partition("#")[0]
-    if plain.rstrip("/").endswith(".git") or not plain or (host in FORGES and plain.strip("/").count("/") <= 1):
+    if (
+        plain.rstrip("/").endswith(".git")
+        or not plain
+        or (host.partition(":")[0] in FORGES and plain.strip("/").count("/") <= 1)
+    ):
         return False
     return "?" in path or plain.endswith("/") or _FILE_NAME.fullmatch(plain.rpartition("/")[2]) is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -47,8 +48,9 @@ class BucketStore(Store):
         bucket, prefix = self._parts()
         return bucket, "/".join(part for part in (prefix, key) if part)
 
+    @abstractmethod
     def _pages(self, bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
-        raise NotImplementedError
+        """Name, size and version of each object whose name begins so, in their order."""
 
 
 class S3Store(BucketStore):

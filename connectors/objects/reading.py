@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from abc import abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -135,8 +136,9 @@ class Content:
                 self._hash.update(chunk)
                 yield chunk
 
+    @abstractmethod
     def _pieces(self) -> Iterator[bytes]:
-        raise NotImplementedError
+        """The content, once."""
 
     def digest(self) -> bytes:
         """32 bytes of BLAKE3 over the content; what nobody has read yet is read now."""

@@ -144,7 +144,11 @@ CODES = [
     (403, "AccessDenied", "permission denied (HTTP 403, AccessDenied); check what the credentials may read"),
     (404, "NoSuchBucket", "no such bucket; check its name and the endpoint"),
     (400, "ExpiredToken", "the credentials have expired (HTTP 400, ExpiredToken); log in again"),
-    (403, "SignatureDoesNotMatch", "the credentials are not accepted (HTTP 403, SignatureDoesNotMatch); check which ones are used"),
+    (
+        403,
+        "SignatureDoesNotMatch",
+        "the credentials are not accepted (HTTP 403, SignatureDoesNotMatch); check which ones are used",
+    ),
     (503, "SlowDown", "HTTP 503, SlowDown; try again"),
 ]
 
@@ -168,10 +172,16 @@ def test_no_server_no_bucket_no_scheme(monkeypatch: pytest.MonkeyPatch, server: 
     for name, value in s3.environment(s3.free_port()).items():
         monkeypatch.setenv(name, value)
     down = scan(f"s3://{BUCKET}")
-    assert (down.code, down.summary["losses_named"][0]["detail"]) == (3, "the server cannot be reached (ECONNREFUSED); is it up?")
+    assert (down.code, down.summary["losses_named"][0]["detail"]) == (
+        3,
+        "the server cannot be reached (ECONNREFUSED); is it up?",
+    )
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server}")
     none = scan("s3://no-such-bucket")
-    assert (none.code, none.summary["losses_named"][0]["detail"]) == (3, "no such bucket; check its name and the endpoint")
+    assert (none.code, none.summary["losses_named"][0]["detail"]) == (
+        3,
+        "no such bucket; check its name and the endpoint",
+    )
     wrong = scan("no-such://bucket")
     assert (wrong.code, wrong.error_lines[0][:55]) == (2, "gossip: no-such://bucket: nothing here reads no-such://")
     assert scan(f"s3://key:{s3.WORD}@bucket").error_lines == [

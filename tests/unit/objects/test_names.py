@@ -19,7 +19,11 @@ WORD = "some" + "-word"
         ("S3A://b/k/", "s3://b/k/", "s3://b/k/"),
         ("gs://b", "gcs://b", "gs://b"),
         ("az://c/f", "abfs://c/f", "az://c/f"),
-        ("abfs://c@account.dfs.core.windows.net/f", "abfs://c@account.dfs.core.windows.net/f", "az://c@account.dfs.core.windows.net/f"),
+        (
+            "abfs://c@account.dfs.core.windows.net/f",
+            "abfs://c@account.dfs.core.windows.net/f",
+            "az://c@account.dfs.core.windows.net/f",
+        ),
         ("github://org:repo@main/a", "github://org:repo@main/a", "github://org:repo@main/a"),
         (f"sftp://ada:{WORD}@h:22/a", "sftp://ada@h:22/a", "sftp://ada@h:22/a"),
         (f"https://me:{WORD}@h/x.sql", "https://h/x.sql", "https://h/x.sql"),
