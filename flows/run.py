@@ -192,6 +192,8 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     refs: Iterable[str] = (),
     excluded_refs: Iterable[str] = (),
     reachable_only: bool = False,
+    enabled_rules: Iterable[str] = (),
+    disabled_rules: Iterable[str] = (),
 ) -> ScanConfig:
     """Settings of a scan. `mode`, `since`, `refs` and `excluded_refs` are for Git targets. Raises MisuseError; opens
     nothing.
@@ -216,6 +218,8 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
         targets=targets,
         tenant_key=key,
         rules_path=rules,
+        enabled_rules=tuple(enabled_rules),
+        disabled_rules=tuple(disabled_rules),
         cache_folder=cache_folder if cache_folder is not None else default_cache_folder(),
         show_secrets=show_secrets,
         segment_bytes=segment_bytes,

@@ -19,7 +19,7 @@ from gossip.engine.detect.delta import first_look
 from gossip.engine.detect.detector import Detector
 from gossip.engine.limits import DECODE_DEPTH_MAX, SEGMENT_BYTES
 from gossip.engine.rules.cache import cached_program
-from gossip.engine.rules.loader import load_builtin, load_file
+from gossip.engine.rules.loader import load_selected
 from gossip.flows.mirrors import is_waiting
 from gossip.flows.sources import open_source
 from gossip.operators.attribute import Incoming, attribute
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
 def load_rules(config: ScanConfig) -> RuleSet:
     """The run's rules. Raises MisuseError."""
-    return load_file(Path(config.rules_path)) if config.rules_path else load_builtin()
+    path = Path(config.rules_path) if config.rules_path else None
+    return load_selected(path, config.enabled_rules, config.disabled_rules)
 
 
 def build_detector(config: ScanConfig) -> Detector:

@@ -26,6 +26,10 @@ class ScanConfig:
     tenant: str = "default"
     rules_path: str | None = None
     """A rule file; None: the built-in rules."""
+    enabled_rules: tuple[str, ...] = ()
+    """`ID`, `tag:NAME` or `file:NAME` of the rules that take part; none: all."""
+    disabled_rules: tuple[str, ...] = ()
+    """The same of those that do not."""
     cache_folder: str | None = None
     """Where compiled rules are kept; None: nowhere."""
     show_secrets: bool = False

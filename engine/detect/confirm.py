@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gossip.engine.detect.judge import Judge
-from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes
+from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes, add_counts, more
 from gossip.engine.limits import LINE_CONTEXT_BYTES
 from gossip.engine.rules.patterns import Pattern
 
@@ -57,14 +57,14 @@ class Confirmer:
                 key = outcomes.window_key(rule, data, low, high)
                 outcome = outcomes.find(key)
                 if outcome is None:
-                    before = self._suppressed.copy()
+                    before = dict(self._suppressed)
                     kept = [one.moved(-low) for one in self._judged(rule, (low, high), root, root)]
-                    outcomes.keep(key, Outcome(kept, self._suppressed - before))
+                    outcomes.keep(key, Outcome(kept, more(self._suppressed, before)))
                     for one in kept:
                         yield one.moved(low)
                     continue
                 if outcome.suppressed:
-                    self._suppressed.update(outcome.suppressed)
+                    add_counts(self._suppressed, outcome.suppressed)
                 for one in outcome.kept:
                     yield one.moved(low)
 

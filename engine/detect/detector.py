@@ -22,7 +22,7 @@ from gossip.engine.detect.confirm import Confirmer
 from gossip.engine.detect.gates.allowlist import Parts
 from gossip.engine.detect.match import Match, without_shadowed
 from gossip.engine.detect.nested import REFUSALS, Budget, children
-from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes, text_key
+from gossip.engine.detect.outcomes import Kept, Outcome, Outcomes, add_counts, more, text_key
 from gossip.engine.detect.parts import Joiner
 from gossip.engine.detect.prefilter import Prefilter, neighbourhoods
 from gossip.engine.detect.segment import Segment, segments
@@ -205,15 +205,15 @@ class Detector:
         key = text_key(child, budget.depth)
         outcome = None if key is None else self._texts.find(key)
         if outcome is not None and budget.take(outcome.items, outcome.size):
-            self.suppressed.update(outcome.suppressed)
-            budget.dropped.update(outcome.dropped)
+            add_counts(self.suppressed, outcome.suppressed)
+            add_counts(budget.dropped, outcome.dropped)
             return outcome.kept
-        suppressed, dropped, (items, size) = self.suppressed.copy(), budget.dropped.copy(), budget.left
+        suppressed, dropped, (items, size) = dict(self.suppressed), dict(budget.dropped), budget.left
         kept = list(self._inside(child, child, budget))
-        refused = budget.dropped - dropped
+        refused = more(budget.dropped, dropped)
         if key is not None and not refused.keys() & REFUSALS:
             items, size = items - budget.left[0], size - budget.left[1]
-            self._texts.keep(key, Outcome(kept, self.suppressed - suppressed, items, size, refused))
+            self._texts.keep(key, Outcome(kept, more(self.suppressed, suppressed), items, size, refused))
         return kept
 
     def place_rejects(self, rule: int, pending: tuple[int, ...], path: bytes, commit: str) -> bool:
@@ -275,4 +275,5 @@ def _add(found: list[Match], new: list[Match], budget: Budget) -> None:
     """Add matches to those of a document, as many as it may have."""
     room = FINDINGS_PER_DOCUMENT_MAX - len(found)
     found.extend(new[:room])
-    budget.dropped["findings"] += max(0, len(new) - room)
+    if len(new) > room:
+        budget.dropped["findings"] += len(new) - room

@@ -110,7 +110,8 @@ class Judge:
         data = buffer.data
         secret = data[span[0] : span[1]]
         first, last = line_around(data, *span)
-        pending = self.allowlists.judge(number, Parts(secret, data[full[0] : full[1]], data[first:last]))
+        parts = Parts(secret, data[full[0] : full[1]], data[first:last], rule.id, max(0, full[0] - first))
+        pending = self.allowlists.judge(number, parts)
         if pending is None:
             self._suppressed["allowlist"] += 1
             return None

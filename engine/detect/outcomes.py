@@ -7,7 +7,6 @@ the whole document and are counted anew.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,9 @@ from blake3 import blake3
 from gossip.engine.limits import KEYWORD_RADIUS_BYTES, LINE_CONTEXT_BYTES, OUTCOMES_HELD_MAX
 
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping
+
     from gossip.engine.detect.buffer import Buffer
     from gossip.engine.detect.judge import Judged
     from gossip.engine.rules.model import RuleSet
@@ -50,12 +52,25 @@ class Outcome:
     """Everything that looking at some bytes led to."""
 
     kept: list[Kept]
-    suppressed: Counter[str]
+    suppressed: dict[str, int]
     """Rejected candidates by gate."""
     items: int = 0
     """Taken from the budget: decoded buffers; so `size`, their bytes."""
     size: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def more(counts: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """By how much each count grew. A plain dictionary: this is asked of every window, and a Counter takes longer."""
+    if counts == before:
+        return {}
+    return {name: count - before.get(name, 0) for name, count in counts.items() if count != before.get(name, 0)}
+
+
+def add_counts(counts: Counter[str], grown: Mapping[str, int]) -> None:
+    """Add what `more` said to other counts."""
+    for name, count in grown.items():
+        counts[name] += count
 
 
 class Outcomes:

@@ -161,6 +161,15 @@ def _plan(rule: Rule, source: str) -> tuple[Node | None, RulePlan]:
     return parsed.node, RulePlan(pattern.decode("ascii"), width, everywhere=False)
 
 
+def rule_problem(rule: Rule, source: str) -> str | None:
+    """Why a rule cannot be compiled, None if it can."""
+    try:
+        _plan(rule, source)
+    except MisuseError as err:
+        return str(err)
+    return None
+
+
 def _check_allowlist(allowlist: Allowlist, where: str) -> None:
     for key, patterns in (("paths", allowlist.paths), ("regexes", allowlist.regexes)):
         for pattern in patterns:

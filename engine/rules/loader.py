@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gossip.engine.rules import gates
+from gossip.engine.rules.formats import betterleaks
+from gossip.engine.rules.formats.detect import tables
+from gossip.engine.rules.formats.loading import Loading
 from gossip.engine.rules.model import Rule, RuleSet
+from gossip.engine.rules.selection import check_selectors, names, selected
 from gossip.engine.rules.table import RULE_KEYS, TOP_KEYS, Reader
 from gossip.schemas.errors import MisuseError
 
@@ -38,83 +41,108 @@ _REPLACED = {
     "skipReport": "skip_report",
     "uuid": "uuid",
     "validator": "validator",
+    "verbatim": "verbatim",
 }
 """Keys with which a rule replaces what it inherits, and the fields that they fill."""
 
 
 def load_builtin() -> RuleSet:
     """The rules that ship with Gossip, families in name order."""
-    return _builtin(set())
+    return _builtin(Loading())
 
 
-def _builtin(known: set[str]) -> RuleSet:
-    families = [_load(path, 0, known) for path in sorted(BUILTIN_DIR.glob("*.toml"))]
+def _builtin(loading: Loading) -> RuleSet:
+    families = [_load(path, 0, loading) for path in sorted(BUILTIN_DIR.glob("*.toml"))]
     rules = [rule for family in families for rule in family.rules]
     shared = tuple(allowlist for family in families for allowlist in family.allowlists)
     return RuleSet(_unique(rules, "the built-in rules"), shared)
 
 
-def load_file(path: Path) -> RuleSet:
-    """The rules of one TOML file, with what it extends.
+def load_file(path: Path, loading: Loading | None = None) -> RuleSet:
+    """The rules of one file, with what it extends.
 
-    Raises MisuseError that names file, rule and key for anything that is not understood.
+    Raises MisuseError that names file, rule and key for anything that is not understood. A `loading` that collects
+    problems gets those of single rules, which are left out then.
     """
-    known: set[str] = set()
-    found = _load(path, 0, known)
-    if not found.rules:
+    loading = loading or Loading()
+    found = _load(path, 0, loading)
+    if not found.rules and not loading.problems:
         raise MisuseError(f"rule file {path}: holds no rule, so nothing would be found; add [[rules]] or [extend]")
     for number, allowlist in enumerate(found.allowlists):
         # Only here are all ids known: a file that is extended may allow what rules of another one find.
-        unknown = [rule_id for rule_id in allowlist.target_rules if rule_id not in known]
+        unknown = [rule_id for rule_id in allowlist.target_rules if rule_id not in loading.known]
         if unknown:
             where = f"rule file {path}: global allowlist {number + 1}"
-            raise MisuseError(f"{where}: key targetRules: no such rule: {', '.join(unknown)}")
+            loading.refuse(MisuseError(f"{where}: key targetRules: no such rule: {', '.join(unknown)}"))
     return found
 
 
-def _load(path: Path, depth: int, known: set[str]) -> RuleSet:
-    """As `load_file`, for a file by itself. The ids of all rules, disabled ones too, are added to `known`."""
+def load_selected(path: Path | None, enabled: tuple[str, ...] = (), disabled: tuple[str, ...] = ()) -> RuleSet:
+    """The rules of a file (None: the built-in ones) that are enabled (all, if none is named) and not disabled.
+
+    Each selector is `ID`, `tag:NAME` or `file:NAME`. Raises MisuseError as `load_file` does, and for a selector that
+    names no rule. Rules whose id is disabled need not be understood.
+    """
+    loading = Loading(left_out=frozenset(disabled))
+    whole = load_file(path, loading) if path is not None else load_builtin()
+    check_selectors(whole.rules, enabled, "--enable-rule", loading.known)
+    check_selectors(whole.rules, disabled, "--disable-rule", loading.known)
+    return selected(whole, enabled, disabled)
+
+
+def _load(path: Path, depth: int, loading: Loading) -> RuleSet:
+    """As `load_file`, for a file by itself."""
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as err:
         raise MisuseError(f"rule file {path}: {err.strerror or err}") from err
     except UnicodeDecodeError as err:
         raise MisuseError(f"rule file {path}: not UTF-8 at byte {err.start}") from err
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        raise MisuseError(f"rule file {path}: not TOML: {err}") from err
-    return _rule_set(data, path, depth, known)
+    return _rule_set(tables(text, str(path), loading), path, depth, loading)
 
 
-def _rule_set(data: dict[str, Any], path: Path, depth: int, known: set[str]) -> RuleSet:
+def _rule_set(data: dict[str, Any], path: Path, depth: int, loading: Loading) -> RuleSet:
     top = Reader(str(path), data, TOP_KEYS)
-    for key in ("title", "description", "minVersion"):
+    for key in ("title", "description", "minVersion", "betterleaksMinVersion"):
         top.text(key)
-    base = _base(top, path, depth, known) or RuleSet(())
+    base = _base(top, path, depth, loading) or RuleSet(())
     inherited = frozenset(rule.id for rule in base.rules)
-    entries = top.tables("rules")
-    rules = _unique([_rule(entry, str(path), n, inherited) for n, entry in enumerate(entries)], str(path))
-    known.update(rule.id for rule in rules)
+    read = loading.each(
+        lambda entry, n: (entry, _rule(entry, str(path), n, inherited, loading)),
+        ((entry, n) for n, entry in enumerate(top.tables("rules"))),
+    )
+    rules = _unique([rule for _, rule in read], str(path))
+    loading.known.update(rule.id for rule in rules)
     merged = {rule.id: rule for rule in base.rules}
-    for entry, rule in zip(entries, rules, strict=True):
+    for entry, rule in read:
         merged[rule.id] = _override(merged[rule.id], rule, entry) if rule.id in inherited else rule
-    return _linked(RuleSet(tuple(merged.values()), base.allowlists + top.allowlists(shared=True), str(path)))
+    shared = base.allowlists
+    try:
+        shared += top.allowlists(shared=True) + betterleaks.filters(top)
+    except MisuseError as err:
+        loading.refuse(err)
+    return _linked(RuleSet(tuple(merged.values()), shared, str(path)), loading)
 
 
-def _linked(rule_set: RuleSet) -> RuleSet:
+def _linked(rule_set: RuleSet, loading: Loading) -> RuleSet:
     """The same, after every component was found to name another rule that looks at content."""
     known = {rule.id: rule for rule in rule_set.rules}
+    kept = []
     for rule in rule_set.rules:
+        components = []
         for component in rule.components:
             named = known.get(component.rule)
-            if named is None or named is rule or named.regex is None:
+            if named is not None and named is not rule and named.regex is not None:
+                components.append(component)
+            else:
                 what = "no such rule" if named is None else "must be another rule, with a regex"
-                raise MisuseError(f"{rule.source}: rule {rule.id!r}: component {component.rule!r}: {what}")
-    return rule_set
+                loading.refuse(MisuseError(f"{rule.source}: rule {rule.id!r}: component {component.rule!r}: {what}"))
+        whole = len(components) == len(rule.components)
+        kept.append(rule if whole else replace(rule, components=tuple(components)))
+    return replace(rule_set, rules=tuple(kept))
 
 
-def _base(top: Reader, path: Path, depth: int, known: set[str]) -> RuleSet | None:
+def _base(top: Reader, path: Path, depth: int, loading: Loading) -> RuleSet | None:
     """What `[extend]` asks for, without its disabled rules."""
     if "extend" not in top.data:
         return None
@@ -123,19 +151,17 @@ def _base(top: Reader, path: Path, depth: int, known: set[str]) -> RuleSet | Non
         raise MisuseError(f"{path}: [extend] is nested deeper than {EXTEND_DEPTH_MAX} files; does one extend itself?")
     base = RuleSet(())
     if extend.flag("useDefault"):
-        base = _builtin(known)
+        base = _builtin(loading)
     other = extend.text("path")
     if other:
         near = path.parent / other
-        found = _load(near if near.exists() else Path(other), depth + 1, known)
+        found = _load(near if near.exists() else Path(other), depth + 1, loading)
         later = {rule.id: rule for rule in found.rules}
         kept = tuple(rule for rule in base.rules if rule.id not in later)
         base = RuleSet(kept + found.rules, base.allowlists + found.allowlists)
     disabled = set(extend.texts("disabledRules"))
-    unknown = disabled - {rule.id for rule in base.rules}
-    if unknown:
-        raise MisuseError(f"{path}: [extend] disabledRules: no such rule: {', '.join(sorted(unknown))}")
-    return replace(base, rules=tuple(rule for rule in base.rules if rule.id not in disabled))
+    check_selectors(base.rules, disabled, f"{path}: [extend] disabledRules", loading.left_out)
+    return replace(base, rules=tuple(r for r in base.rules if not any(names(r, one) for one in disabled)))
 
 
 def _override(old: Rule, new: Rule, entry: dict[str, Any]) -> Rule:
@@ -151,7 +177,7 @@ def _override(old: Rule, new: Rule, entry: dict[str, Any]) -> Rule:
     )
 
 
-def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str]) -> Rule:
+def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str], loading: Loading) -> Rule:
     name = data.get("id")
     where = f"{file}: rule {name!r}" if isinstance(name, str) and name else f"{file}: rule number {index + 1}"
     reader = Reader(where, data, RULE_KEYS)
@@ -180,13 +206,14 @@ def _rule(data: dict[str, Any], file: str, index: int, inherited: frozenset[str]
         min_confidence=reader.whole("minConfidence", 0, 10) if "minConfidence" in data else None,
         components=gates.components(reader),
         keywords=reader.texts("keywords", allow_empty=False),
-        tags=reader.texts("tags"),
+        tags=betterleaks.tags(reader, loading),
         severity=reader.choice("severity", ("low", "medium", "high", "critical"), "high"),
         confidence=reader.whole("confidence", 0, 10) if "confidence" in data else None,
         references=reader.texts("references"),
         examples=reader.texts("examples"),
         counterexamples=reader.texts("counterexamples"),
-        allowlists=reader.allowlists(shared=False),
+        allowlists=reader.allowlists(shared=False) + betterleaks.filters(reader),
+        verbatim=reader.flag("verbatim"),
         skip_report=reader.flag("skipReport"),
         source=file,
     )

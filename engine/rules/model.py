@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from gossip.engine.detect.scorer.model import scorer_version
 from gossip.engine.identity import TAG_RULE, derive, policy_hash, rules_digest, var
@@ -30,11 +30,16 @@ class Allowlist:
     stopwords: tuple[str, ...] = ()
     target_rules: tuple[str, ...] = ()
     """Global allowlists only: the rules it holds for; empty means every rule."""
+    content: tuple[Any, ...] | None = None
+    """A filter over the finding: a tree of `filters.syntax`. With it, the checks above are not asked."""
+    place: tuple[Any, ...] | None = None
+    """What must hold for the place too."""
 
     def canonical(self) -> list[object]:
         """What of it decides results, in a form that can be hashed."""
         checks = (self.commits, self.paths, self.regexes, self.stopwords, self.target_rules)
-        return [self.condition, self.regex_target, *[sorted(check) for check in checks]]
+        expressions = [] if self.content is None else [self.content, self.place]
+        return [self.condition, self.regex_target, *[sorted(check) for check in checks], *expressions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ class Rule:
     references: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     counterexamples: tuple[str, ...] = ()
+    verbatim: bool = False
+    """Examples are texts as they are, without placeholders."""
     allowlists: tuple[Allowlist, ...] = ()
     skip_report: bool = False
     source: str = field(default="", compare=False, repr=False)

@@ -7,7 +7,20 @@ from typing import Any, cast
 from gossip.engine.rules.model import Allowlist, Condition, RegexTarget
 from gossip.schemas.errors import MisuseError
 
-TOP_KEYS = frozenset({"title", "description", "minVersion", "extend", "rules", "allowlist", "allowlists"})
+TOP_KEYS = frozenset(
+    {
+        "allowlist",
+        "allowlists",
+        "betterleaksMinVersion",
+        "description",
+        "extend",
+        "filter",
+        "minVersion",
+        "prefilter",
+        "rules",
+        "title",
+    }
+)
 RULE_KEYS = frozenset(
     {
         "allowlist",
@@ -23,11 +36,13 @@ RULE_KEYS = frozenset(
         "entropy",
         "entropyGate",
         "examples",
+        "filter",
         "id",
         "keywords",
         "minConfidence",
         "mustContain",
         "path",
+        "prefilter",
         "references",
         "regex",
         "required",
@@ -35,9 +50,13 @@ RULE_KEYS = frozenset(
         "secretGroup",
         "severity",
         "skipReport",
+        "specificity",
         "tags",
+        "tokenEfficiency",
         "uuid",
+        "validate",
         "validator",
+        "verbatim",
     }
 )
 ALLOWLIST_KEYS = frozenset(

@@ -25,6 +25,8 @@ class ScanOptions:
     reachable_only: bool = False
     gitignore: bool = False
     rules: str | None = None
+    enabled_rules: tuple[str, ...] = ()
+    disabled_rules: tuple[str, ...] = ()
     min_confidence: int = 0
     decode: DecodeMode = "anchors"
     decode_depth: int | None = None

@@ -148,6 +148,8 @@ def _config(options: ScanOptions) -> ScanConfig:
         gitignore=options.gitignore,
         ignored=options.ignored,
         rules=options.rules,
+        enabled_rules=options.enabled_rules,
+        disabled_rules=options.disabled_rules,
         show_secrets=options.show_secrets,
         min_confidence=options.min_confidence,
         segment_bytes=options.segment_bytes,

@@ -26,7 +26,11 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
 @click.option("--reachable-only", is_flag=True, help="Git: leave out findings in objects that no ref leads to.")
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
-@click.option("--rules", "--config", metavar="FILE", help="Rules in TOML (gitleaks' format works); default: built in.")
+@click.option("--rules", "--config", metavar="FILE", help="Rules, also other tools'; default: built in.")
+@click.option("--enable-rule", "enabled_rules", multiple=True, metavar="RULE", help="Only: ID, tag:NAME or file:NAME.")
+@click.option(
+    "--disable-rule", "disabled_rules", multiple=True, metavar="RULE", help="Without: ID, tag:NAME, file:NAME."
+)
 @click.option("--min-confidence", type=click.IntRange(0, 10), default=0, help="Leave out findings below, 0 to 10.")
 @click.option(
     "--decode",

@@ -23,7 +23,8 @@ RULES, ADDED, SEED = 100, 10, 1
 def rule_files(folder: Path) -> tuple[Path, Path]:
     """The smaller and the larger rule set, drawn from the built-in rules."""
     ids = [rule.id for rule in load_builtin().rules]
-    drawn = random.Random(SEED).sample(ids, RULES + ADDED)
+    whole = [rule.id for rule in load_builtin().rules if not rule.components and "generic" not in rule.tags]
+    drawn = random.Random(SEED).sample(whole, RULES + ADDED)
     made = []
     for count in (RULES, RULES + ADDED):
         path = folder / f"rules{count}.toml"

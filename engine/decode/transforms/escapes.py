@@ -195,6 +195,18 @@ class QuotedPrintable(_Escape):
         """Where there are only soft line breaks, none has to be looked at: lists of hashes are full of `=` at ends."""
         return super().replaced(stored) if _QP_BYTE.search(stored) else self._pattern.sub(b"", stored)
 
+    def _marks(self, stored: bytes, low: int) -> tuple[list[int], list[int]]:
+        """The same, for such a list, without a look at any of them."""
+        if _QP_BYTE.search(stored):
+            return super()._marks(stored, low)
+        here, there = [0], [low]
+        gone = 0
+        for start, end in [match.span() for match in self._pattern.finditer(stored)]:
+            here += (start - gone, start - gone)
+            there += (low + start, low + end)
+            gone += end - start
+        return here, there
+
     @staticmethod
     def value(match: re.Match[bytes]) -> bytes:
         """What one escape stands for; None: itself."""

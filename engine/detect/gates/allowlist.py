@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from gossip.engine.rules.filters.evaluate import compiled
 from gossip.engine.rules.patterns import Pattern, byte_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gossip.engine.rules.filters.evaluate import Test
     from gossip.engine.rules.model import Allowlist, Rule, RuleSet
 
 
@@ -33,6 +35,23 @@ class Parts:
     secret: bytes
     match: bytes
     line: bytes
+    rule: str = ""
+    offset: int = 0
+    """Of the match in its line."""
+
+    def scope(self) -> dict[str, bytes | int]:
+        """The same for a filter. What it may see around the match is the line, however long its fragment was."""
+        return {
+            "secret": self.secret,
+            "match": self.match,
+            "line": self.line,
+            "rule_id": self.rule.encode(),
+            "fragment_raw": self.line,
+            "match_start_idx": self.offset,
+            "match_end_idx": self.offset + len(self.match),
+            "match_line_start_idx": 0,
+            "match_line_end_idx": len(self.line),
+        }
 
 
 class CompiledAllowlist:
@@ -43,10 +62,17 @@ class CompiledAllowlist:
         self._regexes: list[Pattern] | None = None
         self._paths: list[Pattern] | None = None
         self._stopwords = tuple(word.encode() for word in allowlist.stopwords)
-        self._located = bool(allowlist.paths or allowlist.commits)
+        self._located = bool(allowlist.paths or allowlist.commits or allowlist.place)
+        self._content: Test | None = None
+        self._place: Test | None = None
 
     def content_verdict(self, parts: Parts) -> Verdict:
         """The verdict as far as regexes and stopwords can tell."""
+        if self.allowlist.content is not None:
+            self._content = self._content or compiled(self.allowlist.content)
+            if not self._content(parts.scope()):
+                return Verdict.NOT_ALLOWED
+            return Verdict.DEPENDS if self._located else Verdict.ALLOWED
         checks = []
         if self.allowlist.regexes:
             if self._regexes is None:
@@ -66,6 +92,9 @@ class CompiledAllowlist:
 
     def allows_place(self, path: bytes, commit: str) -> bool:
         """For a verdict of DEPENDS: whether this place makes it ALLOWED."""
+        if self.allowlist.place is not None:
+            self._place = self._place or compiled(self.allowlist.place)
+            return bool(self._place({"path": path, "git.sha": commit.encode()}))
         checks = []
         if self.allowlist.paths:
             if self._paths is None:

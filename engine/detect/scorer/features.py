@@ -66,6 +66,15 @@ def name_of(data: bytes, full: tuple[int, int]) -> tuple[int, int]:
     return first, first + len(data[first : full[0]].rstrip(_NAME_BYTES))
 
 
+def shown_of(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Half-open, all that the model is shown of the line of a match that starts at `start`, whose value ends at `end`:
+    what decides, but for the places of match and value in it.
+    """
+    floor, ceiling = max(0, start - _BEFORE_BYTES), end + _AFTER_BYTES
+    first, last = data.rfind(b"\n", floor, start) + 1 or floor, data.find(b"\n", end, ceiling)
+    return first, ceiling if last < 0 else last
+
+
 def rest_of(data: bytes, end: int) -> str:
     """What the model is shown of the line after a value."""
     last = data.find(b"\n", end, end + _AFTER_BYTES)

@@ -17,6 +17,7 @@ from gossip.engine.detect.scorer.features import (
     name_facts,
     name_of,
     rest_of,
+    shown_of,
     value_facts,
 )
 
@@ -31,6 +32,10 @@ _GOES_ON = re.compile(rb"<[A-Za-z][\w :.-]{0,40}>|\$?\{|\$\(")
 """The same right behind a value that a rule ended there: `sk-${NAME}`."""
 _MEMO_MAX = 4096
 """Values and names repeat: so many of each are remembered."""
+_LINES_MAX = 16384
+"""And so do lines, in the versions of a file."""
+_LINE_BYTES_MAX = 512
+"""Longer ones are not remembered."""
 
 
 @dataclass(slots=True)
@@ -62,9 +67,24 @@ class Scorer:
     """
     _values: dict[tuple[bytes, int], _Value] = field(default_factory=dict)
     _names: dict[tuple[bytes, str, bool], int] = field(default_factory=dict)
+    _lines: dict[tuple[bytes, int, int, int], int] = field(default_factory=dict)
+    """Confidence by what the model is shown, and where in it match and value lie."""
 
     def confidence(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
         """0 for what is no secret, else 1 to 10. Offsets are half-open bytes of `data`."""
+        first, last = shown_of(data, full[0], secret[1])
+        if last - first > _LINE_BYTES_MAX:
+            return self._confidence(data, full, secret)
+        key = (data[first:last], full[0] - first, secret[0] - first, secret[1] - first)
+        found = self._lines.get(key)
+        if found is None:
+            found = self._confidence(data, full, secret)
+            if len(self._lines) >= _LINES_MAX:
+                self._lines.clear()
+            self._lines[key] = found
+        return found
+
+    def _confidence(self, data: bytes, full: tuple[int, int], secret: tuple[int, int]) -> int:
         start, end = secret
         if _TEMPLATE.search(data, start, end) or _GOES_ON.match(data, end):
             return 0

@@ -25,8 +25,8 @@ def program(builtin: RuleSet, tmp_path_factory: pytest.TempPathFactory) -> Progr
 
 
 def test_examples_are_found_and_counterexamples_are_not(builtin: RuleSet, program: Program) -> None:
-    """By the whole engine, with all rules together."""
-    assert check_examples(builtin, program) == []
+    """By the whole engine, with all rules together, and by no other provider's with higher confidence."""
+    assert check_examples(builtin, program, rivals=True) == []
 
 
 def test_check_can_fail() -> None:

@@ -1,0 +1,1 @@
+"""Filter expressions of other tools: a small language without side effects."""
