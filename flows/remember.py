@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gossip.engine.identity import scan_policy
 from gossip.engine.rules.delta import sheet_of
 from gossip.flows.mirrors import is_waiting
+from gossip.flows.urls import is_elsewhere
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
@@ -112,8 +113,8 @@ def _options_text(config: ScanConfig) -> bytes:
 def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | None]:
     """Hold the state that the options name; None where they name none. Raises MisuseError."""
     if options.state is None:
-        if options.lake is not None or options.storage_options:
-            raise MisuseError("--lake and --storage-option are for a remembered scan: give --state DIR too")
+        if options.lake is not None:
+            raise MisuseError("--lake is for a remembered scan: give --state DIR too")
         yield None
         return
     for wrong, name in ((options.staged, "--staged"), (options.since is not None, "--since")):
@@ -124,7 +125,7 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
             raise MisuseError(
                 "--state: standard input cannot be told apart from run to run; name files or repositories"
             )
-        if not is_waiting(target) and _within(options.state, target.location):
+        if not is_waiting(target) and not is_elsewhere(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 MODES = ("history", "checkout", "staged", "since")
+_WANTS = {"since": "--since", "staged": "--staged", "checkout": "--no-history"}
 
 
 class Watcher(Protocol):
@@ -246,9 +247,12 @@ def distinct(paths: Iterable[str]) -> list[str]:
 def _place(path: str) -> str:
     """What two spellings of a target have in common."""
     from gossip.connectors.git.urls import is_remote, normal_url
+    from gossip.flows.urls import is_url
 
     if path == STDIN:
         return path
+    if is_url(path):
+        return f"url {path.rstrip('/')}"
     return f"remote {normal_url(path)}" if is_remote(path) else os.path.realpath(path)
 
 
@@ -269,6 +273,7 @@ def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target
     from gossip.connectors.git.selection import OPTION, OPTION_EXCLUDED
     from gossip.connectors.git.urls import is_remote
     from gossip.flows.mirrors import remote_target
+    from gossip.flows.urls import is_url, url_target
 
     if name == STDIN:
         return Target("stdin", STDIN, STDIN, index=index)
@@ -277,14 +282,16 @@ def _target(name: str, index: int, mode: str, options: dict[str, str]) -> Target
         if mode in ("staged", "checkout"):
             raise MisuseError(f"{target.name}: a remote repository has no checkout; scan its history")
         return target
+    if is_url(name):
+        if mode != "history":
+            raise MisuseError(f"{without_credentials(name)}: {_WANTS[mode]} is for Git repositories")
+        return url_target(name, index)
     if not os.path.lexists(name):
-        hint = " (of URLs, those of Git repositories are read)" if "://" in name else ""
-        raise MisuseError(f"{without_credentials(name) or repr(name)}: no such file or folder{hint}")
+        raise MisuseError(f"{name or repr(name)}: no such file or folder")
     if is_repository(name):
         return Target("git", name, name, tuple(sorted({**options, "mode": mode}.items())), index)
     if mode != "history":
-        wanted = {"since": "--since", "staged": "--staged", "checkout": "--no-history"}[mode]
-        raise MisuseError(f"{name}: not a Git repository, which {wanted} needs (give the root of a worktree)")
+        raise MisuseError(f"{name}: not a Git repository, which {_WANTS[mode]} needs (give the root of a worktree)")
     if options.keys() & {OPTION, OPTION_EXCLUDED}:
         raise MisuseError(f"{name}: not a Git repository, and so without refs to choose (give the root of a worktree)")
     return Target("files", name, name, tuple(sorted(options.items())), index)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,10 +20,14 @@ SOURCES = MappingProxyType(
         "files": "gossip.connectors.files.source:FileSource",
         "git": "gossip.connectors.git.source:GitSource",
         "lost": "gossip.connectors.git.lost:LostSource",
+        "objects": "gossip.connectors.objects.source:ObjectSource",
         "stdin": "gossip.connectors.files.stdin:StdinSource",
     }
 )
 
+
+GROUP = "gossip.connectors"
+"""Entry points of other packages: scheme of a URL to `module:SourceClass`. What is in the table cannot be replaced."""
 
 PACKS_HELD_MAX = 128
 """Packs that are opened beforehand: each holds two file handles. Later repositories are opened when they are needed."""
@@ -28,9 +35,28 @@ PACKS_HELD_MAX = 128
 
 def open_source(target: Target) -> Source:
     """The source of a target; its module is imported when first needed. Raises what opening it raises."""
-    module, _, name = SOURCES[target.kind].partition(":")
-    source: Source = getattr(import_module(module), name)(target)
+    if target.kind in SOURCES:
+        module, _, name = SOURCES[target.kind].partition(":")
+        made = getattr(import_module(module), name)
+    else:
+        made = _installed(target.kind).load()
+    source: Source = made(target)
     return source
+
+
+def has_connector(name: str) -> bool:
+    """Whether an installed package brings the source of a scheme, such as `notes` for `notes://...`."""
+    return name not in SOURCES and name in entry_points(group=GROUP).names
+
+
+def _installed(name: str) -> EntryPoint:
+    """What a package has installed under a name. Raises MisuseError where that is not one thing."""
+    found = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not found:
+        raise MisuseError(f"{name}: no installed package has a connector of that name; is it in this environment?")
+    if len(found) > 1:
+        raise MisuseError(f"{name}: several packages have a connector of that name ({', '.join(sorted(found))})")
+    return next(iter(found.values()))
 
 
 class OpenedSources:

@@ -79,7 +79,8 @@ def planned(worker: Worker, target: int) -> Iterator[Planned]:
                 histories += 1
             yield item
     except (GossipError, OSError) as err:
-        loss = Loss("unreadable", worker.tools.name(target), reason_of(err))
+        name = worker.tools.name(target)
+        loss = Loss("unreadable", name, reason_of(err).removeprefix(f"{name}: "))
         yield PlanReport(target, units, histories, size, (loss,))
 
 

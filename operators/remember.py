@@ -26,7 +26,7 @@ from gossip.schemas.protocols import Failure, Head, Known, Memory, RememberedSou
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import HistoryUnit, PlanReport, ScanUnit, UnitResult
 
-PASSING_LOSSES = frozenset({"missing-object", "unreadable", "vanished"})
+PASSING_LOSSES = frozenset({"changed", "missing-object", "unreadable", "vanished"})
 """What another run may be able to read. Every other loss is of the content itself, and content does not change."""
 
 PARKED = "parked"

@@ -71,7 +71,7 @@ def scan_unit(tools: Tools, unit: ScanUnit) -> UnitResult:
                 _scan_document(tools, detector, unit.target, opened, result)
     except (GossipError, OSError) as err:
         # The rest of the unit is lost, and nobody knows how much that is.
-        result.losses.append(Loss("unreadable", f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
+        result.losses.append(Loss(_kind(err), f"{tools.name(unit.target)}: a {unit.kind} unit", str(err)))
     result.suppressed = tools.detector.suppressed - before
     return result
 
@@ -105,13 +105,17 @@ def _scan_document(
             else:
                 result.losses.append(Loss(item.reason, inside(document.name, item.container), item.detail))
     except (GossipError, OSError) as err:
-        result.losses.append(Loss("unreadable", document.name, str(err)))
+        result.losses.append(Loss(_kind(err), document.name, str(err)))
     result.bytes += counted.size
     result.documents += bool(scanned)
     if sightings:
         _report(tools, target, document, sightings, result)
     if document.path is not None:
         _by_path(tools, target, document, result)
+
+
+def _kind(err: Exception) -> str:
+    return err.loss_kind if isinstance(err, GossipError) else GossipError.loss_kind
 
 
 class _Counted:

@@ -9,6 +9,9 @@ from __future__ import annotations
 class GossipError(Exception):
     """Base of every error that Gossip raises on purpose. `str(error)` is one line, fit for a terminal."""
 
+    loss_kind = "unreadable"
+    """Kind of the loss where it kept something from being scanned."""
+
 
 class RetryableError(GossipError):
     """The same call may succeed later: a network time-out, a locked repository, a full disk that may be cleared."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gossip.connectors.files.reading import open_file
 from gossip.engine.identity import object_version_id, occurrence_id
 from gossip.schemas.errors import GossipError
-from gossip.schemas.protocols import Document, Seen
+from gossip.schemas.protocols import Document, Opened, Seen
 from gossip.schemas.summary import Loss
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
@@ -24,14 +24,16 @@ def raw_paths(shown: str) -> Iterator[bytes]:
         yield odd
 
 
-class DiskHead:
-    """A `Head`: files on this machine. Each file that held something is read once."""
+class ReadHead:
+    """A `Head` without commits: content by path. What is at a path that held something is opened once, and read where
+    only that tells its version.
+    """
 
     commit = author = email = date = ""
 
-    def __init__(self, root: bytes, *, folder: bool = True) -> None:
-        self._root = root
-        self._folder = folder
+    def __init__(self, open_path: Callable[[bytes], Iterator[Opened]]) -> None:
+        """`open_path`: the document at a path as it is now, or what became of it."""
+        self._open = open_path
         self._versions: dict[str, tuple[bytes, ...] | None] = {}
 
     def holds(self, seen: Seen) -> bool:
@@ -53,9 +55,8 @@ class DiskHead:
         """The versions that occurrences at a path have now; None where it cannot be read."""
         found: list[bytes] = []
         for path in raw_paths(shown):
-            full = os.path.join(self._root, path) if self._folder else self._root
             try:
-                for opened in open_file(full, path, follow=not self._folder):
+                for opened in self._open(path):
                     if isinstance(opened, Loss) and opened.kind != "vanished":
                         return None
                     if isinstance(opened, Document):
@@ -64,3 +65,13 @@ class DiskHead:
             except (GossipError, OSError):
                 return None
         return tuple(found)
+
+
+class DiskHead(ReadHead):
+    """Files on this machine."""
+
+    def __init__(self, root: bytes, *, folder: bool = True) -> None:
+        def open_path(path: bytes) -> Iterator[Opened]:
+            return open_file(os.path.join(root, path) if folder else root, path, follow=not folder)
+
+        super().__init__(open_path)

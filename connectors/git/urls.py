@@ -20,6 +20,11 @@ DEFAULT_PORTS = MappingProxyType({"file": 0, "git": 9418, "http": 80, "https": 4
 """Every scheme of a Git repository, and the port that need not be said."""
 
 URL_CHARS_MAX = 4096
+FORGES = frozenset({"bitbucket.org", "codeberg.org", "gitea.com", "github.com", "gitlab.com"})
+"""Hosts whose every short path is a repository, whatever it looks like."""
+_GIT_OVER = "git+"
+"""Before `http` or `https`: a repository, though its name looks like a file's or an index's."""
+_FILE_NAME = re.compile(r"/|[^/]*\.[a-z0-9]{1,10}", re.IGNORECASE)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(?:([^/]*)@)?([^/]*)(.*)", re.IGNORECASE | re.DOTALL)
 _SCP_LIKE = re.compile(r"(?:([^/@:]+)@)?(\[[^\]/]+\]|[^/:@\[]+):(?!//)(.*)", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9a-z:.%]+\]|[^:\[\]]*)(?::(\d*))?", re.IGNORECASE)
@@ -68,13 +73,36 @@ def is_remote(text: str) -> bool:
         return False
     found = _URL.fullmatch(text)
     if found:
-        return found[1].lower() in DEFAULT_PORTS
+        scheme = found[1].lower()
+        if scheme in ("http", "https"):
+            return not _is_web(found[3].lower(), found[4])
+        return scheme.removeprefix(_GIT_OVER) in DEFAULT_PORTS
     scp = _SCP_LIKE.fullmatch(text)
     return scp is not None and bool(scp[3]) and (scp[1] is not None or "." in scp[2].strip("."))
 
 
+def _is_web(host: str, path: str) -> bool:
+    """Whether a URL of a web server names a file, or an index of files, rather than a repository.
+
+    >>> [_is_web("example.org", path) for path in ("/t/a", "/t/a.git", "/dump.sql", "/dumps/", "/a?raw=1")]
+    [False, False, True, True, True]
+    >>> _is_web("github.com", "/mrdoob/three.js"), _is_web("github.com", "/a/b/raw/main/x.txt")
+    (False, True)
+    """
+    plain = path.partition("?")[0].partition("#")[0]
+    if (
+        plain.rstrip("/").endswith(".git")
+        or not plain
+        or (host.partition(":")[0] in FORGES and plain.strip("/").count("/") <= 1)
+    ):
+        return False
+    return "?" in path or plain.endswith("/") or _FILE_NAME.fullmatch(plain.rpartition("/")[2]) is not None
+
+
 def parse_remote(text: str) -> Remote:
     """Take a target's URL apart. Raises MisuseError, which does not repeat what stands before an `@`."""
+    if text[: len(_GIT_OVER)].lower() == _GIT_OVER:
+        text = text[len(_GIT_OVER) :]
     shown = text.rpartition("@")[2][:200]
     if _UNPRINTABLE.search(text) or len(text) > URL_CHARS_MAX:
         raise MisuseError(f"a URL with white space or control characters in it, or over {URL_CHARS_MAX} characters")
@@ -118,7 +146,7 @@ def normal_url(url: str) -> str:
     >>> normal_url("git@Example.org:team/app.git"), normal_url("https://bot:pw@example.org:443/team/app/")
     ('example.org/team/app', 'example.org/team/app')
     """
-    found = _URL.fullmatch(url)
+    found = _URL.fullmatch(url[len(_GIT_OVER) :] if url[: len(_GIT_OVER)].lower() == _GIT_OVER else url)
     if found and found[1].lower() != "file":
         host = _normal_host(found[3], DEFAULT_PORTS.get(found[1].lower(), 0)) or found[3].lower()
         path = found[4]

@@ -66,4 +66,4 @@ class StreamLane:
             self._lane = CommitLane(self._location, self._name, self._context)
         self._lane.add(record)
         self._lane.commit()
-        self._lane.forget([record.unit_id])
+        self._lane.forget([(self._context.policy_hash, record.unit_id)])

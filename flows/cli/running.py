@@ -15,6 +15,7 @@ from gossip.flows.mirrors import is_waiting
 from gossip.flows.remember import remembering
 from gossip.flows.run import STDIN, DirectWriter, RunReport, scan_config
 from gossip.flows.sources import OpenedSources
+from gossip.flows.urls import is_elsewhere, use_storage_options
 from gossip.schemas.config import parsed_key
 from gossip.schemas.errors import MisuseError
 from gossip.schemas.summary import EXIT_CLEAN
@@ -43,6 +44,7 @@ _SIGNAL_EXIT = 128
 def run_scan(options: ScanOptions) -> int:
     """Run a scan and return its exit code. Raises MisuseError before anything is scanned, and the errors of outputs."""
     config = _config(options)
+    _use_storage_options(config, options)
     sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
     with remembering(options, config) as session, fetching(config, options) as here:
@@ -101,11 +103,21 @@ def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
     return report.summary
 
 
+def _use_storage_options(config: ScanConfig, options: ScanOptions) -> None:
+    """Give the options to what they are for. Raises MisuseError where that is nothing."""
+    from gossip.flows.cli.lake import storage_options
+
+    used = use_storage_options(config, storage_options(options.storage_options))
+    if options.storage_options and options.state is None and not used:
+        raise MisuseError("--storage-option is for object stores: scan one, or give --state DIR and --lake URI too")
+
+
 def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
     """Refuse outputs that would overwrite each other, or what is to be read, before one of them is opened."""
     from gossip.connectors.report import STDOUT, format_of
 
-    places = [t.location for t in config.targets if t.kind != "stdin" and not is_waiting(t)]
+    targets = (t for t in config.targets if t.kind != "stdin" and not is_waiting(t) and not is_elsewhere(t))
+    places = [target.location for target in targets]
     taken = {os.path.realpath(place): "a target" for place in places}
     for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
         if path:
@@ -263,6 +275,8 @@ def _processes(config: ScanConfig) -> int:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cpus == 1 or any(target.location == STDIN for target in config.targets):
         return 1
+    if any(map(is_elsewhere, config.targets)):
+        return cpus
     left = ONE_PROCESS_BYTES_MAX
     for target in config.targets:
         left -= _size_up_to(target.location, left) * (_PACK_INFLATION if target.kind == "git" else 1)

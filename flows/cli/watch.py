@@ -55,6 +55,7 @@ class WatchOptions:
 
 def run_watch(options: WatchOptions) -> None:
     """Run a watch until a signal ends it. Raises what `Watch.run` raises, and MisuseError before anything is made."""
+    from gossip.connectors.objects.access import use_options
     from gossip.connectors.report import open_reporter
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options
@@ -64,6 +65,7 @@ def run_watch(options: WatchOptions) -> None:
     from gossip.flows.watching.settings import load_settings
     from gossip.schemas.summary import Summary
 
+    use_options(storage_options(options.storage_options))
     load_settings(options.config)
     key = given_key(tenant_key_of(options.tenant_key_file))
     with held(options.state):

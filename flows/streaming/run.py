@@ -106,7 +106,7 @@ class StreamRun:
         failures = 0
         ended = False
         if self._session is not None:
-            self._session.begin(self._plan.config, self._detector.rule_set)
+            self._session.begin(self._plan.config, self._detector)
             self.report.summary.policy_hash = self._session.context.policy_hash
         self._say(self._beginning())
         try:

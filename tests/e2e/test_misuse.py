@@ -24,7 +24,7 @@ def tree(tmp_path: Path) -> str:
     ("arguments", "words"),
     [
         (("no-such-path",), ["no-such-path", "no such file"]),
-        (("s3://user:word@bucket/x",), ["gossip: s3://bucket/x: no such file", "those of Git repositories"]),
+        (("s3://user:word@bucket/x",), ["gossip: s3://bucket/x: no login fits into its URL"]),
         (("https://user:word@example.org",), ["gossip: example.org: a URL needs a host and a path"]),
         (("https://user:word@example.org/x", "--staged"), ["gossip: https://example.org/x: a remote", "no checkout"]),
         (("{tree}", "--branch", "main"), ["{tree}", "not a Git repository", "refs"]),

@@ -20,7 +20,8 @@ WORD = "some" + "-word"
     ("text", "url", "name", "identity"),
     [
         ("https://Example.org/t/a.git", "https://example.org/t/a.git", None, "example.org/t/a"),
-        ("HTTPS://example.org:443/t/a/", "https://example.org/t/a/", None, "example.org/t/a"),
+        ("HTTPS://github.com:443/t/a/", "https://github.com/t/a/", None, "github.com/t/a"),
+        ("git+https://example.org/t/a/", "https://example.org/t/a/", None, "example.org/t/a"),
         ("http://example.org:8080/t/a", "http://example.org:8080/t/a", None, "example.org:8080/t/a"),
         ("git://example.org:9418/a", "git://example.org/a", None, "example.org/a"),
         ("https://[::1]:8443/a", "https://[::1]:8443/a", None, "[::1]:8443/a"),
@@ -47,7 +48,20 @@ def test_what_is_no_remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Paths, other URLs, and whatever is there."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "example.org:x").mkdir()
-    for text in ("-", "", "a/b", "./example.org:x", "example.org:x", "a:b", "C:\\x", "s3://b/k", "x:", "https:/a"):
+    for text in (
+        "-",
+        "",
+        "a/b",
+        "./example.org:x",
+        "example.org:x",
+        "a:b",
+        "C:\\x",
+        "s3://b/k",
+        "x:",
+        "https:/a",
+        "https://b/x.sql",
+        "http://b/dumps/",
+    ):
         assert not is_remote(text), text
 
 

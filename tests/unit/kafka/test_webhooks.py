@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gossip.connectors.git.urls import parse_remote
 from gossip.connectors.kafka.webhooks import repository_names
 from gossip.flows.watching.events import Directory
 from gossip.schemas.units import Target
@@ -52,9 +53,18 @@ def test_targets_are_found_by_url_or_path(tmp_path: Path) -> None:
     RepoWriter.create(folder, bare=True)
     with (folder / "config").open("a") as config:
         config.write('[remote "origin"]\n\turl = https://user@github.example/ada/app\n')
-    directory = Directory((Target("files", "x", "x"), Target("git", str(folder), "app", index=1)))
+    directory = Directory((Target("files", "x", "x"), Target("git", str(folder), "app", index=1)), {})
     for body in (GITHUB, GITLAB, BITBUCKET):
         names = repository_names(json.dumps(body).encode())
         assert names is not None
         assert directory.find(*names) == {1}
     assert directory.find(("https://other.example/x/y",), ("x/y", "app")) == set()
+
+
+def test_a_target_on_a_server_is_found_by_its_url_or_the_end_of_its_path() -> None:
+    """Whatever protocol either of them uses, and before it was ever fetched."""
+    target = Target("git", "/nowhere/mirrors/1.git", "app")
+    directory = Directory((target,), {0: parse_remote("git@github.example:Ada/app.git")})
+    assert directory.find(("https://github.example/ada/app.git",), ()) == {0}
+    assert directory.find((), ("ada/app",)) == {0}
+    assert directory.find(("https://other.example/x/y",), ("da/app",)) == set()

@@ -1,0 +1,45 @@
+"""Targets that are URLs, but for those of Git: of other packages' connectors, and of everything that fsspec reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gossip.connectors.objects.access import remember_login, use_options
+from gossip.connectors.objects.names import check_protocol, is_objects, parse_url
+from gossip.flows.sources import has_connector
+from gossip.schemas.rows import without_credentials
+from gossip.schemas.units import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gossip.schemas.config import ScanConfig
+
+_LOCAL = frozenset({"files", "git", "lost", "stdin"})
+
+
+def is_url(text: str) -> bool:
+    """Whether a target names something that is neither here nor a Git repository."""
+    return "://" in text and is_objects(text)
+
+
+def url_target(text: str, index: int) -> Target:
+    """The target of a URL, without its login, which this process keeps. Raises MisuseError."""
+    scheme = text.partition("://")[0].lower()
+    if has_connector(scheme):
+        return Target(scheme, text, without_credentials(text), index=index)
+    place = parse_url(text)
+    check_protocol(place)
+    remember_login(place)
+    return Target("objects", place.url, place.shown, index=index)
+
+
+def is_elsewhere(target: Target) -> bool:
+    """Whether a target's location is a URL and no path, and how much it holds cannot be seen from here."""
+    return target.kind not in _LOCAL
+
+
+def use_storage_options(config: ScanConfig, options: Mapping[str, str]) -> bool:
+    """Keep the options for the targets that are object stores; whether there are any."""
+    use_options(options)
+    return any(target.kind == "objects" for target in config.targets)
