@@ -9,7 +9,7 @@ import hypothesis
 import pygit2
 import pytest
 
-from tests.support.broker import kafka
+from tests.support.broker import apache, kafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, data
 hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI", "").lower() in {"1", "true"} else "dev")
 
-__all__ = ["kafka"]  # a fixture of all tests
+__all__ = ["apache", "kafka"]  # fixtures of all tests
 
 _LEAKS = ("GIT_", "XDG_", "GOSSIP_")
 """Prefixes of variables that would let the caller's machine decide what a test sees."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,9 +67,29 @@ def security_of(options: Mapping[str, str], environment: Mapping[str, str]) -> S
             if not Path(options[name]).is_file():
                 raise MisuseError(f"--kafka-option {name}: {options[name]}: no such file")
             client[setting] = options[name]
+    _check_files(options)
     client["ssl_check_hostname"] = _one_of(options, "check-hostname", ("yes", "no"), "yes") == "yes"
     compression = _one_of(options, "compression", COMPRESSIONS, "none")
     return Security(client, None if compression == "none" else compression)
+
+
+def _check_files(options: Mapping[str, str]) -> None:
+    """Raise MisuseError for certificates and keys that cannot be read: a connection would only say that it failed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if "ca-file" in options:
+            context.load_verify_locations(options["ca-file"])
+    except (ssl.SSLError, OSError) as err:
+        raise MisuseError(f"--kafka-option ca-file: {options['ca-file']}: no certificates in PEM in it") from err
+    try:
+        if "cert-file" in options:
+            # The function stands for a password: a key that needs one must not ask on the terminal.
+            context.load_cert_chain(options["cert-file"], options.get("key-file"), lambda: "")
+    except (ssl.SSLError, OSError) as err:
+        raise MisuseError(
+            f"--kafka-option cert-file: {options['cert-file']}: not a certificate in PEM with its key, in the same file "
+            "or in key-file, without a password"
+        ) from err
 
 
 def _one_of(options: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from gossip.schemas.stream import EVENT_SCHEMA
-from tests.support.broker import PASSWORD, USER, Kafka
+from tests.support.broker import Kafka
 from tests.support.cli import Ran, gossip
 from tests.support.repo_base import RepoWriter, body
 from tests.support.repos import plain_token
@@ -43,6 +43,7 @@ def paths(findings: list[dict[str, Any]]) -> list[str]:
     return sorted(found["path"] for found in findings)
 
 
+@pytest.mark.usefixtures("apache")
 def test_findings_are_printed_and_the_position_is_kept(kafka: Kafka, rules: str) -> None:
     """A second run begins where the first one ended; another group begins at the start."""
     topic = filled(kafka)
@@ -55,6 +56,7 @@ def test_findings_are_printed_and_the_position_is_kept(kafka: Kafka, rules: str)
     assert len(stream(kafka, topic, rules, "--group", "other", "-j", "2").findings) == 6
 
 
+@pytest.mark.usefixtures("apache")
 def test_events_are_as_their_schema_says(kafka: Kafka, rules: str) -> None:
     """Key, headers and value of what is sent; once, whatever is run again."""
     topic, out = filled(kafka), kafka.topic("found")
@@ -129,6 +131,7 @@ def test_poison_goes_to_the_dead_letters(kafka: Kafka, rules: str) -> None:
     assert len(kafka.read(clean)) == 2
 
 
+@pytest.mark.usefixtures("apache")
 def test_a_lake_keeps_findings_once(kafka: Kafka, rules: str, tmp_path: Path) -> None:
     """The ledger says where to go on; with outputs beside it, both have everything once."""
     topic, out, state = filled(kafka), kafka.topic("found"), str(tmp_path / "state")
@@ -145,6 +148,7 @@ def test_a_lake_keeps_findings_once(kafka: Kafka, rules: str, tmp_path: Path) ->
     assert gossip("lake", "verify", state).code == 0
 
 
+@pytest.mark.usefixtures("apache")
 def test_pairs_are_found_across_messages(kafka: Kafka, tmp_path: Path) -> None:
     """A key id now, its secret three messages and one restart later."""
     file = tmp_path / "pairs.toml"
@@ -162,6 +166,7 @@ def test_pairs_are_found_across_messages(kafka: Kafka, tmp_path: Path) -> None:
     assert [part["rule_id"] for part in json.loads(event.value)["parts"]] == ["id"]
 
 
+@pytest.mark.usefixtures("apache")
 def test_the_one_that_was_overtaken_stops(kafka: Kafka, rules: str, tmp_path: Path) -> None:
     """Of two on one topic and group the older one ends with 4 and says why; nothing comes twice."""
     topic, out = kafka.topic("source"), kafka.topic("found")
@@ -184,6 +189,7 @@ def test_the_one_that_was_overtaken_stops(kafka: Kafka, rules: str, tmp_path: Pa
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.usefixtures("apache")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_loses_nothing(kafka: Kafka, rules: str, tmp_path: Path, number: signal.Signals) -> None:
     """It says so, with 0; the next one goes on."""
@@ -197,6 +203,7 @@ def test_a_signal_ends_it_and_loses_nothing(kafka: Kafka, rules: str, tmp_path: 
     assert paths(stream(kafka, topic, rules).findings) == ["0/6"]
 
 
+@pytest.mark.usefixtures("apache")
 def test_messages_that_are_gone_are_a_loss(kafka: Kafka, rules: str) -> None:
     """What retention took before it was read is said, and the rest is read."""
     from kafka import TopicPartition
@@ -232,22 +239,6 @@ def test_what_is_wrong_is_said_in_one_line(kafka: Kafka) -> None:
     )
     assert "--group: needs a name" in line(gossip("stream", "--from", kafka.url(topic), "--group", ""), 2)
     assert "--window x: not a duration" in line(gossip("stream", "--from", kafka.url(topic), "--window", "x"), 2)
-
-
-def test_who_may_not_come_in_is_told(kafka: Kafka, rules: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong password is one line without the password; the right one works."""
-    if kafka.sasl_address is None:
-        pytest.skip("the broker that was named has no users")
-    topic = filled(kafka, 1, 2)
-    url = f"kafka://{kafka.sasl_address}/{topic}"
-    monkeypatch.setenv("GOSSIP_KAFKA_USERNAME", USER)
-    monkeypatch.setenv("GOSSIP_KAFKA_PASSWORD", "wrong-one")
-    common = ["stream", "--from", url, "--kafka-option", "security=sasl", "--once", "-q", "--rules", rules]
-    said = line(gossip(*common), 2)
-    assert "refuses user gossip: wrong username, password or mechanism" in said
-    assert "wrong-one" not in said
-    monkeypatch.setenv("GOSSIP_KAFKA_PASSWORD", PASSWORD)
-    assert gossip(*common).code == 1
 
 
 def test_a_push_event_makes_a_watch_look_at_once(kafka: Kafka, rules: str, tmp_path: Path) -> None:
