@@ -18,8 +18,9 @@ from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from gossip.connectors.kafka.events import EventTopic
     from gossip.connectors.lake.memory import LakeMemory
     from gossip.connectors.state.folder import State
     from gossip.connectors.state.pending import Pending
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gossip.engine.rules.model import RuleSet
     from gossip.flows.cli.options import ScanOptions
     from gossip.schemas.config import ScanConfig
+    from gossip.schemas.protocols import Outbox
     from gossip.schemas.summary import Summary
 
 KEY_VARIABLE = "GOSSIP_TENANT_KEY"
@@ -41,6 +43,7 @@ class SessionMemory:
         self.lanes = lake.lanes
         self.known = lake.known
         self.lane = lake.lane
+        self.outbox = lake.outbox
         self.pending = pending
         self.keep = pending.keep
         self.find = pending.find
@@ -53,8 +56,9 @@ class Session:
     context: LaneContext
     memory: SessionMemory
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, to: EventTopic | None = None) -> None:
         self.state = state
+        self._to = to
         self._started = datetime.now(UTC)
 
     def begin(self, config: ScanConfig, detector: Detector) -> None:
@@ -73,9 +77,31 @@ class Session:
         run_id = secrets.token_hex(_RUN_ID_BYTES)
         self.context = LaneContext(config.tenant, policy, rules.digest.hex(), run_id)
         self.memory = SessionMemory(
-            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked, running),
+            LakeMemory(self.state.lake, self.context, self.state.lanes, self.state.unparked, running, self._outbox()),
             Pending(self.state.folder, policy),
         )
+
+    def _outbox(self) -> Callable[[int, Callable[[int, int], set[str]]], Outbox] | None:
+        to, folder = self._to, self.state.folder
+        if to is None:
+            return None
+        from gossip.connectors.kafka.events import Outbox
+
+        return lambda lane, written: Outbox(to, folder, lane, written)
+
+    def send_rest(self) -> None:
+        """Send events that earlier runs had committed and not sent. Raises errors of ours.
+
+        In a process of its own: neither client has been used in this one before it forks.
+        """
+        if self._to is None:
+            return
+        from gossip.connectors.kafka.events import staged_lanes
+        from gossip.flows.publishing import apart
+
+        lanes = staged_lanes(self.state.folder)
+        if lanes:
+            apart(lambda: [self.memory.outbox(lane) for lane in lanes])
 
     def end(self, summary: Summary, *, keep_pending: bool = False) -> None:
         """Write the run's row; what is pending is over then, unless it is to be kept. Raises errors of the storage."""
@@ -110,7 +136,7 @@ def _options_text(config: ScanConfig) -> bytes:
 
 
 @contextmanager
-def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | None]:
+def remembering(options: ScanOptions, config: ScanConfig, to: EventTopic | None = None) -> Iterator[Session | None]:
     """Hold the state that the options name; None where they name none. Raises MisuseError."""
     if options.state is None:
         if options.lake is not None:
@@ -133,7 +159,7 @@ def remembering(options: ScanOptions, config: ScanConfig) -> Iterator[Session | 
     key = given_key(config.tenant_key if options.tenant_key_file is not None else None)
     with held(options.state):
         yield Session(
-            open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
+            open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options)), to
         )
 
 

@@ -257,6 +257,16 @@ class Lane(Protocol):
         """Each occurrence of a target once, of all policies; what was added and not committed is left out."""
 
 
+class Outbox(Protocol):
+    """Sends on what a lane commits, exactly once. Errors of ours end the run; what was not sent is sent by the next."""
+
+    def stage(self, seq: int, findings: Iterable[Finding]) -> None:
+        """Findings that the lane's commit of this number will add. Before the commit."""
+
+    def publish(self) -> None:
+        """That commit is durable."""
+
+
 class Memory(Protocol):
     """Where a remembered scan looks up and keeps what was done. Any process may have its own."""
 

@@ -87,8 +87,8 @@ def _check_files(options: Mapping[str, str]) -> None:
             context.load_cert_chain(options["cert-file"], options.get("key-file"), lambda: "")
     except (ssl.SSLError, OSError) as err:
         raise MisuseError(
-            f"--kafka-option cert-file: {options['cert-file']}: not a certificate in PEM with its key, in the same file "
-            "or in key-file, without a password"
+            f"--kafka-option cert-file: {options['cert-file']}: not a certificate in PEM with its key, in "
+            "the same file or in key-file, without a password"
         ) from err
 
 

@@ -30,6 +30,7 @@ from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES
 
 if TYPE_CHECKING:
     from gossip.connectors.lake.storage import Location
+    from gossip.schemas.protocols import Outbox
 
 BUFFER_ROWS_MAX = 50_000
 """Rows that wait for a snapshot at most; then they are committed under a number of their own."""
@@ -70,8 +71,12 @@ class CommitLane:
         buffer_rows: int = BUFFER_ROWS_MAX,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         hook: Callable[[str], None] = lambda _point: None,
+        outbox: Outbox | None = None,
     ) -> None:
         self.lane = lane
+        self._outbox = outbox
+        self._known: set[str] = set()
+        """Ids of buffered occurrences that are no news."""
         self._context = context
         self._buffer_rows = buffer_rows
         self._clock = clock
@@ -101,8 +106,11 @@ class CommitLane:
             self._load(policy)
         return (policy, unit_id) in self._done
 
-    def add(self, record: UnitRecord) -> bool:
-        """Take one unit; False where it is done already and was dropped. May commit. Raises what `commit` does."""
+    def add(self, record: UnitRecord, known: Iterable[str] = ()) -> bool:
+        """Take one unit; False where it is done already and was dropped. May commit. Raises what `commit` does.
+
+        `known`: ids of its occurrences that the outbox need not send.
+        """
         if self.is_done(record.unit_id, record.policy):
             return False
         unit = (record.policy or self._context.policy_hash, record.unit_id)
@@ -114,6 +122,7 @@ class CommitLane:
         status = status_of(record.outcome, total)
         self._buffer.append(Accepted(record, findings, events, total, status, past.attempts + 1))
         self._buffered += len(findings) + len(events) + 1
+        self._known.update(known)
         if status.done:
             self._done.add(unit)
             del self._past[unit]
@@ -139,7 +148,11 @@ class CommitLane:
         seq = self.seq
         stamp = Stamp(self._context, self.lane, seq, self._clock())
         occurrences = occurrence_columns(units, stamp)
+        known, self._known = self._known, set()
         self._check_fence(seq)
+        if self._outbox is not None:
+            news = (f for unit in units for f in unit.findings if f.occurrence_id not in known)
+            self._outbox.stage(seq, news)
         self._hook("before-occurrences")
         if occurrences["kind"]:
             self._append(self._occurrences, arrow_table(OCCURRENCES, occurrences), seq)
@@ -150,6 +163,8 @@ class CommitLane:
         self._append(self._ledger, rows, seq)
         self._seen = (self._seen[0], seq)
         self._hook("after-ledger")
+        if self._outbox is not None:
+            self._outbox.publish()
         return seq
 
     def _append(self, table: LakeTable, rows: Any, seq: int) -> None:

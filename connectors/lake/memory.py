@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from gossip.connectors.lake.storage import Location
     from gossip.schemas.finding import Finding
+    from gossip.schemas.protocols import Outbox
 
 Changes = tuple[tuple[str, Event], ...]
 Loose = tuple[tuple[str, str, bool], ...]
@@ -58,7 +59,9 @@ class LakeMemory:
         lanes: int,
         unparked: Mapping[str, int] | None = None,
         running: Running | None = None,
+        outbox: Callable[[int, Callable[[int, int], set[str]]], Outbox] | None = None,
     ) -> None:
+        self._outbox = outbox
         self.location = location
         self.context = context
         self.lanes = lanes
@@ -197,6 +200,22 @@ class LakeMemory:
         """The lane of a number. Creates the lake where there is none."""
         return RememberedLane(self, number)
 
+    def outbox(self, number: int) -> Outbox | None:
+        """Where what a lane commits is sent to; None for nowhere. What is left of earlier runs is sent first."""
+        return None if self._outbox is None else self._outbox(number, self.written)
+
+    def written(self, number: int, seq: int) -> set[str]:
+        """Ids of the occurrences of a lane's commit; none where it is not there."""
+        import pyarrow.compute as pc
+
+        found: set[str] = set()
+        with suppress(LakeMissingError):
+            table = LakeTable.open(self.location, OCCURRENCES)
+            condition = (pc.field("lane") == lane_name(number)) & (pc.field("seq") == seq)
+            for batch in table.batches(("occurrence_id",), lane=lane_name(number), condition=condition):
+                found.update(name for name in batch["occurrence_id"].to_pylist() if name is not None)
+        return found
+
 
 def lane_name(number: int) -> str:
     """What the lake's rows call a lane."""
@@ -220,7 +239,8 @@ class RememberedLane:
     def __init__(self, memory: LakeMemory, number: int) -> None:
         self._memory = memory
         self._number = number
-        self._lane = CommitLane(memory.location, lane_name(number), memory.context)
+        outbox = memory.outbox(number)  # first: what it has to send is of the lake as earlier runs left it
+        self._lane = CommitLane(memory.location, lane_name(number), memory.context, outbox=outbox)
         self._owners: dict[str, dict[bytes, str]] = {}
         """By target id: the unit that has an occurrence which holds."""
         self._told: dict[str, set[bytes]] = {}
@@ -242,7 +262,8 @@ class RememberedLane:
         record.findings = [finding for name, finding in named if owners.setdefault(name, unit) == unit]
         fresh = [finding for name, finding in named if owners[name] == unit and name not in told]
         self._units[record.target_id].append((record.policy, unit))
-        self._lane.add(record)
+        news = {finding.occurrence_id for finding in fresh}
+        self._lane.add(record, (f.occurrence_id for f in record.findings if f.occurrence_id not in news))
         return fresh
 
     def commit(self) -> None:

@@ -15,6 +15,8 @@ class ScanOptions:
     jobs: int | None = None
     fmt: str | None = None
     outputs: tuple[str, ...] = ()
+    to: str | None = None
+    kafka_options: tuple[str, ...] = ()
     staged: bool = False
     since: str | None = None
     branches: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bytewax.dataflow import Dataflow
 
+    from gossip.connectors.kafka.events import EventTopic
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.remember import Session
@@ -47,24 +48,59 @@ def run_scan(options: ScanOptions) -> int:
     _use_storage_options(config, options)
     sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
-    with remembering(options, config) as session, fetching(config, options) as here:
+    to = _topic(options)
+    with remembering(options, config, to) as session, fetching(config, options) as here:
         sources.add(target for target in here.targets if target not in config.targets)
-        return _run(replace(here, tenant_key=session.state.tenant_key) if session else here, options, session, sources)
+        config = replace(here, tenant_key=session.state.tenant_key) if session else here
+        return _run(config, options, session, sources, to)
 
 
-def _run(config: ScanConfig, options: ScanOptions, session: Session | None, sources: OpenedSources) -> int:
+def _topic(options: ScanOptions) -> EventTopic | None:
+    """Where events go. Raises MisuseError, and errors of ours where the cluster does not answer."""
+    from gossip.flows.publishing import event_topic, pairs_of
+
+    if options.to is None:
+        if options.kafka_options:
+            raise MisuseError("--kafka-option is for a topic: give --to too")
+        return None
+    if options.show_secrets:
+        raise MisuseError("--show-secrets and --to exclude each other: events never hold secrets")
+    return event_topic(options.to, pairs_of(options.kafka_options), options.min_confidence)
+
+
+def _reporters(
+    options: ScanOptions, bar: ProgressBar | None, to: EventTopic | None, session: Session | None
+) -> list[Reporter]:
+    """The outputs; with a state, lanes send events themselves."""
     from gossip.connectors.report import open_reporter
+
+    reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
+    elsewhere = options.outputs or to is not None
+    if options.fmt is not None or not elsewhere or (is_terminal(sys.stdout) and STDIN not in options.outputs):
+        reporters.append(_beside(open_reporter(options.fmt, None, debug=options.debug), bar))
+    if to is not None and session is None:
+        from gossip.connectors.kafka.events import EventReporter
+
+        reporters.append(EventReporter(to))
+    return reporters
+
+
+def _run(
+    config: ScanConfig,
+    options: ScanOptions,
+    session: Session | None,
+    sources: OpenedSources,
+    to: EventTopic | None,
+) -> int:
     from gossip.flows.scan import build_detector, build_first_look
     from gossip.operators.worker import Worker
 
     detector = build_detector(config)
     if session is not None:
         session.begin(config, detector)
+        session.send_rest()
     bar = _progress_bar(options)
-    reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
-    if options.fmt is not None or not options.outputs or (is_terminal(sys.stdout) and STDIN not in options.outputs):
-        to_stdout = open_reporter(options.fmt, None, debug=options.debug)
-        reporters.append(_beside(to_stdout, bar))
+    reporters = _reporters(options, bar, to, session)
     report = RunReport(config, reporters, detector.rule_set, bar)
     repeated = len(options.targets) - len(config.targets)
     if repeated and not options.quiet:

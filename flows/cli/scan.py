@@ -17,6 +17,8 @@ from gossip.flows.cli.options import ScanOptions
     "-f", "--format", "fmt", help="Format of stdout: text (default on a terminal), jsonl, json, sarif, csv, junit."
 )
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE, format by extension.")
+@click.option("--to", metavar="URL", help="Send findings to this topic, kafka://host/topic, instead of to stdout.")
+@click.option("--kafka-option", "kafka_options", multiple=True, metavar="KEY=VALUE", help="TLS, users: docs/stream.md.")
 @click.option("--staged", is_flag=True, help="Git: what the index adds to HEAD.")
 @click.option("--since", metavar="REV", help="Git: only what commits not reachable from REV introduce.")
 @click.option("--branch", "branches", multiple=True, metavar="PATTERN", help="Git: only these branches; * as in globs.")

@@ -15,7 +15,7 @@ from gossip.schemas.config import DecodeMode
 from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from gossip.connectors.kafka.channel import Start
     from gossip.connectors.kafka.security import Security
@@ -166,18 +166,9 @@ def _config(options: StreamOptions) -> ScanConfig:
 
 def _security(options: StreamOptions) -> Security:
     from gossip.connectors.kafka.security import security_of
+    from gossip.flows.publishing import pairs_of
 
-    return security_of(_pairs(options.kafka_options), os.environ)
-
-
-def _pairs(texts: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise MisuseError(f"--kafka-option {name}: write KEY=VALUE")
-        found[name] = value
-    return found
+    return security_of(pairs_of(options.kafka_options), os.environ)
 
 
 def _settings(options: StreamOptions) -> StreamSettings:

@@ -26,13 +26,14 @@ from gossip.flows.watching.looks import Looks, twins
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
-from gossip.schemas.errors import GossipError
+from gossip.schemas.errors import GossipError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bytewax.dataflow import Dataflow
 
+    from gossip.connectors.kafka.events import EventTopic
     from gossip.connectors.state.folder import State
     from gossip.engine.detect.detector import Detector
     from gossip.schemas.protocols import Reporter, ResultWriter
@@ -131,8 +132,9 @@ class Watch:
         looks = Looks(settings.config, settings.remotes, self._state.folder)
         config = looks.config
         detector = build_detector(config)
-        session = Session(self._state)
+        session = Session(self._state, self._topic(settings))
         session.begin(config, detector)
+        session.send_rest()
         session.memory.pending.clear_others()
         self._drain_until = None
         self._rounds = Rounds(len(config.targets), twins(config.targets, settings.remotes))
@@ -171,6 +173,17 @@ class Watch:
             self._upkeep.wait(_END_SECONDS)
             self._upkeep.start("write the run's row", lambda: session.end(report.summary, keep_pending=True))
             self._upkeep.wait(_END_SECONDS)
+
+    def _topic(self, settings: WatchSettings) -> EventTopic | None:
+        """Where findings are sent to. Raises ClusterError: a cluster that does not answer now may do so later."""
+        if settings.to is None:
+            return None
+        from gossip.flows.publishing import event_topic
+
+        try:
+            return event_topic(settings.to, dict(settings.kafka), settings.config.min_confidence)
+        except RetryableError as err:
+            raise ClusterError(str(err)) from err
 
     def _announce(self, settings: WatchSettings, detector: Detector) -> None:
         count = len(settings.config.targets)

@@ -93,6 +93,7 @@ class WatchFile(_Strict):
     archives: bool = True
     scan_binary: bool = False
     events: str | None = None
+    to: str | None = None
     kafka: dict[str, str] = Field(default_factory=dict)
 
 
@@ -110,11 +111,13 @@ class WatchSettings:
     events: str | None = None
     """Address of a topic with push events."""
     kafka: tuple[tuple[str, str], ...] = ()
-    """How to reach it."""
+    """How to reach the topics."""
+    to: str | None = None
+    """Address of a topic that findings are sent to."""
 
     def plan(self) -> tuple[object, ...]:
         """Differs when a cluster that runs by it has to end for another one."""
-        return self.config, self.remotes, self.events, self.kafka
+        return self.config, self.remotes, self.events, self.kafka, self.to
 
     def signature(self) -> tuple[object, ...]:
         """Differs when one of the files was changed."""
@@ -167,8 +170,9 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         more |= {"gitignore": "yes"} if entry.gitignore else {}
         more |= {"ignored": "yes"} if entry.ignored else {}
         targets.append(replace(target, options=tuple(sorted({**dict(target.options), **more}.items()))))
-    if said.events is not None:
-        _check_events(path, said.events, said.kafka)
+    for name, address in (("events", said.events), ("to", said.to)):
+        if address is not None:
+            _check_topic(f"{path}: {name}", address, said.kafka)
     return WatchSettings(
         replace(config, targets=tuple(targets)),
         tuple(files),
@@ -176,19 +180,20 @@ def load_settings(path: str, *, tenant_key: bytes | None = None) -> WatchSetting
         remotes,
         said.events,
         tuple(sorted(said.kafka.items())),
+        said.to,
     )
 
 
-def _check_events(path: str, events: str, kafka: dict[str, str]) -> None:
+def _check_topic(where: str, address: str, kafka: dict[str, str]) -> None:
     """Raise MisuseError unless the address and its options can be used; nobody is asked."""
     from gossip.connectors.kafka.address import parse_address
     from gossip.connectors.kafka.security import security_of
 
     try:
-        parse_address(events)
+        parse_address(address)
         security_of(kafka, os.environ)
     except MisuseError as err:
-        raise MisuseError(f"{path}: events: {err}") from err
+        raise MisuseError(f"{where}: {err}") from err
 
 
 def _parsed(path: str) -> WatchFile:
