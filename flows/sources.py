@@ -19,6 +19,7 @@ SOURCES = MappingProxyType(
     {
         "files": "gossip.connectors.files.source:FileSource",
         "git": "gossip.connectors.git.source:GitSource",
+        "kafka": "gossip.connectors.kafka.source:TopicSource",
         "lost": "gossip.connectors.git.lost:LostSource",
         "objects": "gossip.connectors.objects.source:ObjectSource",
         "stdin": "gossip.connectors.files.stdin:StdinSource",

@@ -28,6 +28,11 @@ def url_target(text: str, index: int) -> Target:
     scheme = text.partition("://")[0].lower()
     if has_connector(scheme):
         return Target(scheme, text, without_credentials(text), index=index)
+    if scheme == "kafka":
+        from gossip.connectors.kafka.address import parse_address
+
+        address = str(parse_address(text))
+        return Target("kafka", address, address, index=index)
     place = parse_url(text)
     check_protocol(place)
     remember_login(place)

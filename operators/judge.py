@@ -15,7 +15,7 @@ from gossip.engine.stream.fields import field_text, places, text_span
 from gossip.engine.stream.redact import Span, redacted
 from gossip.engine.stream.window import PAIR_SECONDS, PairWindow, Seen
 from gossip.schemas.ledger import UnitRecord
-from gossip.schemas.stream import Judged, Message, Outgoing, Polled, Position
+from gossip.schemas.stream import Judged, Message, Outgoing, Polled, Position, date_text
 from gossip.schemas.summary import Loss
 from gossip.schemas.units import Place, UnitResult
 
@@ -295,13 +295,3 @@ def read_version(text: str) -> Position:
     partition, _, rest = text.partition(":")
     span, _, rewind = rest.partition("@")
     return Position(int(partition), int(span.partition("-")[2]), int(rewind))
-
-
-def date_text(milliseconds: int) -> str:
-    """A message's time as ISO 8601 in UTC; empty where it has none that a calendar knows."""
-    if milliseconds < 0:
-        return ""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
-    except (OverflowError, ValueError, OSError):
-        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from gossip.schemas.finding import Finding
@@ -116,6 +117,16 @@ class StreamLedger(Protocol):
 
     def write(self, record: UnitRecord) -> None:
         """Take a run of messages, and return when it is durable. One that it has already changes nothing."""
+
+
+def date_text(milliseconds: int) -> str:
+    """A message's time as ISO 8601 in UTC; empty where it has none that a calendar knows."""
+    if milliseconds < 0:
+        return ""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 EVENT_VERSION = "1"

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gossip.connectors.kafka.client import told
+from gossip.connectors.kafka.client import let_go, told
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.stream import EVENT_HEADERS, Judged, Outgoing, Polled, Position
 
@@ -204,7 +204,7 @@ class KafkaChannel:
     def close(self) -> None:
         """Let go of connections; an open transaction is ended by the broker or by the next one."""
         if self._producer is not None:
-            self._producer.close(timeout=0)
+            let_go(self._producer)
         self._consumer.close(autocommit=False)
 
     def _transact(self, outgoing: list[tuple[Topic, Outgoing]]) -> None:

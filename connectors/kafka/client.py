@@ -89,7 +89,7 @@ class Client:
             try:
                 producer.init_transactions()
             except BaseException:
-                producer.close(timeout=0)
+                let_go(producer)
                 raise
             return producer
 
@@ -113,6 +113,14 @@ class Client:
             "bootstrap_timeout_ms": BOOTSTRAP_MS,
             **self.security.client,
         }
+
+
+def let_go(producer: Any) -> None:
+    """Close a producer without waiting for anything. What it had not committed is nowhere: the next one ends that."""
+    from kafka.errors import KafkaError
+
+    with suppress(KafkaError):  # that there was something to wait for
+        producer.close(timeout=0)
 
 
 def _check_topic(address: Address, found: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gossip.connectors.kafka.channel import event_of, size_of
-from gossip.connectors.kafka.client import FencedError, told
+from gossip.connectors.kafka.client import FencedError, let_go, told
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.stream import EVENT_HEADERS, Outgoing
 
@@ -114,7 +114,7 @@ class EventReporter:
         """What was not sent is nowhere."""
         self._waiting = []
         if self._producer is not None:
-            self._producer.close(timeout=0)
+            let_go(self._producer)
             self._producer = None
 
     def _commit(self) -> None:
@@ -191,7 +191,7 @@ class Outbox:
     def close(self) -> None:
         """Let go of the connection."""
         if self._producer is not None:
-            self._producer.close(timeout=0)
+            let_go(self._producer)
             self._producer = None
 
     def _send(self, token: str, events: Sequence[Outgoing]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,21 @@ class Security:
     def username(self) -> str | None:
         """Who logs in; None for nobody."""
         return self.client.get("sasl_plain_username")
+
+
+_used: dict[str, str] = {}
+
+
+def use_options(options: Mapping[str, str]) -> None:
+    """Keep the options of this run for sources, in this process and those that it forks. Raises MisuseError."""
+    security_of(options, os.environ)
+    _used.clear()
+    _used.update(options)
+
+
+def used_security() -> Security:
+    """Of the options that were kept, and the environment."""
+    return security_of(_used, os.environ)
 
 
 def security_of(options: Mapping[str, str], environment: Mapping[str, str]) -> Security:

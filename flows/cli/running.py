@@ -48,24 +48,29 @@ def run_scan(options: ScanOptions) -> int:
     _use_storage_options(config, options)
     sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
-    to = _topic(options)
+    to = _topic(config, options)
     with remembering(options, config, to) as session, fetching(config, options) as here:
         sources.add(target for target in here.targets if target not in config.targets)
         config = replace(here, tenant_key=session.state.tenant_key) if session else here
         return _run(config, options, session, sources, to)
 
 
-def _topic(options: ScanOptions) -> EventTopic | None:
+def _topic(config: ScanConfig, options: ScanOptions) -> EventTopic | None:
     """Where events go. Raises MisuseError, and errors of ours where the cluster does not answer."""
     from gossip.flows.publishing import event_topic, pairs_of
 
+    pairs = pairs_of(options.kafka_options)
+    if any(target.kind == "kafka" for target in config.targets):
+        from gossip.connectors.kafka.security import use_options
+
+        use_options(pairs)
+    elif options.to is None and pairs:
+        raise MisuseError("--kafka-option is for a topic: scan one, or give --to")
     if options.to is None:
-        if options.kafka_options:
-            raise MisuseError("--kafka-option is for a topic: give --to too")
         return None
     if options.show_secrets:
         raise MisuseError("--show-secrets and --to exclude each other: events never hold secrets")
-    return event_topic(options.to, pairs_of(options.kafka_options), options.min_confidence)
+    return event_topic(options.to, pairs, options.min_confidence)
 
 
 def _reporters(

@@ -129,6 +129,7 @@ class Watch:
 
     def _cluster(self, settings: WatchSettings) -> None:
         """Run one cluster to its end. Raises ClusterError, and what the outputs raise."""
+        _use_kafka(settings)
         looks = Looks(settings.config, settings.remotes, self._state.folder)
         config = looks.config
         detector = build_detector(config)
@@ -243,6 +244,14 @@ class Watch:
         self._next = found
         self._say("settings have changed")
         self._drain()
+
+
+def _use_kafka(settings: WatchSettings) -> None:
+    """Let topics that are targets be reached as the file says."""
+    if any(target.kind == "kafka" for target in settings.config.targets):
+        from gossip.connectors.kafka.security import use_options
+
+        use_options(dict(settings.kafka))
 
 
 def _events(settings: WatchSettings) -> EventReader | None:

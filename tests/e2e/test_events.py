@@ -147,5 +147,5 @@ def test_what_is_wrong_is_said_in_one_line(place: Place) -> None:
     assert "there is no such topic" in line(gossip(*common, "--to", place.kafka.url("none-such")), 2)
     assert "no answer from the broker" in line(gossip(*common, "--to", "kafka://127.0.0.1:1/x"), 4)
     assert "not the address of a topic" in line(gossip(*common, "--to", "leaks"), 2)
-    assert "give --to too" in line(gossip(*common, "--kafka-option", "security=tls"), 2)
+    assert "is for a topic" in line(gossip(*common, "--kafka-option", "security=tls"), 2)
     assert "events never hold secrets" in line(gossip(*common, "--to", place.kafka.url("x"), "--show-secrets"), 2)
