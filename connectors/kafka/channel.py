@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from gossip.connectors.kafka.client import let_go, told
+from gossip.connectors.kafka.client import BLOCK_MS, let_go, told, within
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.stream import EVENT_HEADERS, Judged, Outgoing, Polled, Position
 
@@ -107,7 +107,7 @@ class KafkaChannel:
         """The position that counts: the ledger's, unless the outputs have one of their own."""
         if self._ledger is not None and self._producer is None:
             return self._known
-        found = self._consumer.committed(self._part, metadata=True)
+        found = self._consumer.committed(self._part, metadata=True, timeout_ms=BLOCK_MS)
         if found is None or found.offset < 0:
             return None
         return Position(self._part.partition, found.offset, read_rewind(found.offset, found.metadata))
@@ -224,8 +224,12 @@ class KafkaChannel:
                     timestamp_ms=message.timestamp if message.timestamp >= 0 else None,
                 )
             after = OffsetAndMetadata(position.offset, rewind_text(position), -1)
-            self._producer.send_offsets_to_transaction({self._part: after}, self._route.group)
-            self._producer.commit_transaction()
+
+            def end() -> None:
+                self._producer.send_offsets_to_transaction({self._part: after}, self._route.group)
+                self._producer.commit_transaction()
+
+            within(end, self._address)
         self._pending = None
         self._settled = self._clock()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gossip.schemas.errors import GossipError, MisuseError, PermanentError, RetryableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gossip.connectors.kafka.address import Address
     from gossip.connectors.kafka.security import Security
@@ -113,6 +114,29 @@ class Client:
             "bootstrap_timeout_ms": BOOTSTRAP_MS,
             **self.security.client,
         }
+
+
+def within(call: Callable[[], None], address: Address) -> None:
+    """Do something that ends a transaction. Raises what it raises, and RetryableError where it does not return.
+
+    The client library waits for the end of a transaction for ever, and where a broker was restarted at the wrong moment
+    nothing comes. The broker ends such a transaction itself after as long as this waits.
+    """
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as err:  # raised below
+            failed.append(err)
+
+    thread = threading.Thread(target=run, name="transaction", daemon=True)
+    thread.start()
+    thread.join(TRANSACTION_MS / 1000)
+    if thread.is_alive():
+        raise RetryableError(f"{address}: no end of a transaction within {TRANSACTION_MS // 1000} s")
+    if failed:
+        raise failed[0]
 
 
 def let_go(producer: Any) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gossip.connectors.kafka.channel import event_of, size_of
-from gossip.connectors.kafka.client import FencedError, let_go, told
+from gossip.connectors.kafka.client import BLOCK_MS, FencedError, let_go, told, within
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.stream import EVENT_HEADERS, Outgoing
 
@@ -125,7 +125,7 @@ class EventReporter:
                 self._producer = self._to.producer(f"gossip-scan-{secrets.token_hex(_ID_BYTES)}")
             self._producer.begin_transaction()
             self._to.send(self._producer, self._waiting)
-            self._producer.commit_transaction()
+            within(self._producer.commit_transaction, self._to.topic.address)
         self._waiting = []
 
 
@@ -203,9 +203,10 @@ class Outbox:
         self._to.send(self._producer, events)
         # The offset is no place in the topic: the token beside it is what counts. A group of its own for each lane.
         place = TopicPartition(self._to.topic.address.topic, 0)
-        self._producer.send_offsets_to_transaction({place: OffsetAndMetadata(0, token, -1)}, self._name)
+        position = {place: OffsetAndMetadata(0, token, -1)}
+        within(lambda: self._producer.send_offsets_to_transaction(position, self._name), self._to.topic.address)
         self._hook("before-end")
-        self._producer.commit_transaction()
+        within(self._producer.commit_transaction, self._to.topic.address)
         self._hook("after-end")
         os.unlink(self._path())
 
@@ -232,7 +233,8 @@ class Outbox:
 
         consumer = self._to.client.consumer(self._name)
         try:
-            found = consumer.committed(TopicPartition(self._to.topic.address.topic, 0), metadata=True)
+            place = TopicPartition(self._to.topic.address.topic, 0)
+            found = consumer.committed(place, metadata=True, timeout_ms=BLOCK_MS)
         finally:
             consumer.close(autocommit=False)
         return found.metadata if found is not None else ""

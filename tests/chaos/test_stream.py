@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.broker import Broker, Kafka, retried, unavailable
+from tests.support.broker import Broker, no_apache
 from tests.support.cli import TOKEN_RULES
 from tests.support.repos import plain_token
 from tests.support.streaming import Stream, eventually
+from tests.support.topics import Kafka, close_what_never_connected, retried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytest.importorskip("kafka")
+close_what_never_connected()
 pytestmark = [
-    pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
+    pytest.mark.skipif(no_apache() is not None, reason=str(no_apache())),
     # The client library of this process does not close what a killed broker had accepted.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
@@ -38,7 +40,8 @@ EVERY = 3
 """One message of so many holds a token."""
 SECONDS = 8.0
 FAULTS = 4
-CALM_SECONDS = 90.0
+CALM_SECONDS = 150.0
+"""A transaction that a broker forgot is given up after 60."""
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ class Scene:
 
     def __init__(self, folder: Path, broker: Broker, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.folder, self.broker, self.kafka = folder, broker, Kafka(broker.address)
+        self.folder, self.broker, self.kafka = folder, broker, broker.kafka
         (folder / "rules.toml").write_text(TOKEN_RULES)
         self.source = self.kafka.topic("source", PARTITIONS)
         self.found = self.kafka.topic("found", 2)
