@@ -40,6 +40,8 @@ EVERY = 3
 """One message of so many holds a token."""
 SECONDS = 8.0
 FAULTS = 4
+NO_BROKER = 4
+"""Exit code of a stream that gets no answer."""
 CALM_SECONDS = 150.0
 """A transaction that a broker forgot is given up after 60."""
 
@@ -114,9 +116,12 @@ class Scene:
             self.broker.start()
 
     def done(self) -> bool:
-        """Whether every message came through."""
+        """Whether every message came through. A stream that found no broker when it began is begun again."""
         if self.stream.process.poll() is not None:
-            return True
+            if self.stream.process.returncode != NO_BROKER or "reading" in self.stream.said:
+                return True
+            self.told.append("began without a broker")
+            self.stream = self.begin()
         return len(retried(lambda: self.kafka.read(self.clean))) >= MESSAGES
 
 

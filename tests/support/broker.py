@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.certificates import make_certificates
-from tests.support.topics import Kafka
+from tests.support.topics import Kafka, close_what_never_connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -294,6 +294,7 @@ def _locked(root: Path) -> Iterator[None]:
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A broker that the whole session shares. Topics have names of their own, so tests do not meet."""
     pytest.importorskip("kafka")
+    close_what_never_connected()
     why = unavailable()
     if why:
         pytest.skip(why)
