@@ -173,6 +173,7 @@ _FIELDS: dict[str, Any] = {
     "author": _TEXT,
     "email": _TEXT,
     "date": _TEXT,
+    "unreachable": {"type": "boolean"},
     "decode_path": _TEXTS,
     "container_path": _TEXTS,
     "validation": {"enum": ["valid", "invalid", "indeterminate", "none"]},

@@ -4,6 +4,7 @@
     tenant.key    64 hex digits, readable by the owner alone; not there where the key comes from elsewhere
     unparked.json attempts that are forgiven, by unit; its lock is held while it is written
     lock          held by the processes of the run that uses the folder; names the first of them
+    outbox/       findings that are in the lake and may not be on the topic of `--to` yet; an id for its transactions
     lake/         the lake, unless it is at a URI
     mirrors/      bare mirrors of remote repositories
 

@@ -134,6 +134,26 @@ def test_a_watch_tells(place: Place) -> None:
     assert place.paths() == Counter(place.written)
 
 
+@pytest.mark.usefixtures("apache")
+def test_a_topic_is_scanned(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with a state, keys and headers too; its findings are those of a stream."""
+    monkeypatch.setenv("GOSSIP_TENANT_KEY", "1f" * 32)  # or the state would have one of its own
+    topic = place.kafka.topic("logs", 2)
+    url = place.kafka.url(topic)
+    header = [("token", plain_token(2))]
+    place.kafka.send(topic, [{"value": plain_token(0), "partition": 0}, {"value": b"x", "key": plain_token(1)}])
+    place.kafka.send(topic, [{"value": b"x", "partition": 1, "headers": header}])
+    common = ["-f", "jsonl", "-q", "--rules", str(place.rules)]
+    state = ["--state", str(place.folder / "topic-state")]
+    first = gossip("scan", url, *common, *state)
+    streamed = gossip("stream", "--from", url, "--once", *common)
+    assert {f["occurrence_id"] for f in first.findings} == {f["occurrence_id"] for f in streamed.findings}
+    assert [first.code, len(first.findings)] == [1, 3]
+    assert [gossip("scan", url, *common, *state).findings, first.summary["losses"]] == [[], {}]
+    place.kafka.send(topic, [{"value": plain_token(3), "partition": 1}])
+    assert len(gossip("scan", url, *common, *state).findings) == 1
+
+
 def line(ran: Ran, code: int) -> str:
     """The one line of an error, with its exit code."""
     assert (ran.code, ran.out, len(ran.error_lines)) == (code, b"", 1), ran.err.decode()
