@@ -211,9 +211,10 @@ class LakeMemory:
         found: set[str] = set()
         with suppress(LakeMissingError):
             table = LakeTable.open(self.location, OCCURRENCES)
-            condition = (pc.field("lane") == lane_name(number)) & (pc.field("seq") == seq)
+            of_commit = (pc.field("lane") == lane_name(number)) & (pc.field("seq") == seq)
+            condition = of_commit & (pc.field("kind") == KIND_FOUND)
             for batch in table.batches(("occurrence_id",), lane=lane_name(number), condition=condition):
-                found.update(name for name in batch["occurrence_id"].to_pylist() if name is not None)
+                found.update(batch["occurrence_id"].to_pylist())
         return found
 
 

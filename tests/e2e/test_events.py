@@ -12,11 +12,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import pyarrow.parquet as pq
 import pytest
 
+from gossip.connectors.kafka.address import parse_address
+from gossip.connectors.kafka.client import Client
+from gossip.connectors.kafka.events import EventTopic, Outbox
+from gossip.connectors.kafka.security import Security
 from gossip.schemas.stream import EVENT_SCHEMA
 from tests.support.broker import Kafka
 from tests.support.cli import ROOT, TOKEN_RULES, Ran, environment, gossip
+from tests.support.lake import finding
 from tests.support.repos import plain_token
 from tests.support.streaming import eventually
 from tests.support.watching import Watching
@@ -117,6 +123,24 @@ def test_each_finding_once_however_often_it_is_killed(place: Place) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert place.scan().code in (0, 1)
+    assert place.paths() == Counter(place.written)
+
+
+@pytest.mark.usefixtures("apache")
+def test_what_was_left_is_sent_first(place: Place) -> None:
+    """A run that was killed between the commit and the events left nothing to scan: the next one sends them all the same."""
+    place.write(2)
+    state = place.folder / "state"
+    assert gossip("scan", str(place.tree), "--rules", str(place.rules), "--state", str(state)).code == 1
+    files = (state / "lake" / "occurrences").glob("*.parquet")
+    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist() if row["kind"] == "found"]
+    client = Client(parse_address(place.kafka.url(place.topic)), Security({"security_protocol": "PLAINTEXT"}))
+    lane, seq = rows[0]["lane"], rows[0]["seq"]
+    box = Outbox(EventTopic(client, client.topic(client.address)), str(state), int(lane[-4:]), lambda *_: set())
+    left = [finding(n, occurrence_id=row["occurrence_id"], path=row["path"]) for n, row in enumerate(rows)]
+    box.stage(seq, [*left, finding(9, path="never committed")])
+    box.close()
+    assert [place.scan().code, place.scan().code] == [0, 0]
     assert place.paths() == Counter(place.written)
 
 
