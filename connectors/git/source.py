@@ -181,6 +181,8 @@ class GitSource:
         meanwhile. Returns the number of packs.
         """
         self._repository.tips()
+        if self._mode == "history":
+            self._store.prepare()
         return len(self._store.packs)
 
     def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
@@ -271,7 +273,7 @@ class GitSource:
                 return any(other.index.find(name) is not None for other in earlier)
 
             try:
-                for unit, size in plan_pack(file.pack, file.index, known if earlier else None, found):
+                for unit, size in plan_pack(file.pack, file.index, known if earlier else None, found, file.layout):
                     yield self._unit("pack", unit, size)
             except PermanentError as err:
                 self._losses.append(Loss("damaged-object", str(file.path), str(err)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from bisect import bisect_right
 from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gossip.connectors.git.packs.index import PackIndex
+from gossip.connectors.git.packs.layout import Layout
 from gossip.connectors.git.packs.pack import (
     BLOB,
     COMMIT,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CACHE_BYTES_MAX = 24 * 1024 * 1024
+READS_PER_RELEASE = 4096
+"""Objects read between two times that the pages of packs are let go of; each read may bring in 64 KiB."""
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
 _REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
@@ -63,15 +65,15 @@ class PackFile:
         return PackIndex(self.path.with_suffix(".idx"))
 
     @cached_property
-    def _bounds(self) -> list[int]:
-        return [*sorted(self.index.offsets()), self.pack.end]
+    def layout(self) -> Layout:
+        """Where its entries lie. Raises PermanentError."""
+        return Layout(self.index, self.pack.end)
 
     def end_of(self, offset: int) -> int:
         """Where the entry after the one at `offset` begins."""
-        bounds = self._bounds
         if offset >= self.pack.end:
             raise PermanentError(f"pack {self.path.name}: its index points past the end, to {offset}")
-        return bounds[bisect_right(bounds, offset)]
+        return self.layout.end_of(offset)
 
 
 class ObjectStore:
@@ -88,6 +90,7 @@ class ObjectStore:
         self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._cache_bytes = 0
         self._resolving: set[bytes] = set()
+        self._reads = 0
 
     def _with_alternates(self, folder: Path, depth: int) -> Iterator[Path]:
         real = folder.resolve()
@@ -126,6 +129,12 @@ class ObjectStore:
                     self.losses.append(Loss("damaged-object", str(path), str(err)))
             else:
                 yield file
+
+    def prepare(self) -> None:
+        """Sort the entries of all packs, once for the processes that are forked later."""
+        for file in self.packs:
+            with suppress(PermanentError):  # a loss once it is planned
+                file.layout  # noqa: B018
 
     def _pack_stamps(self) -> list[int]:
         """Changes with the packs that there are."""
@@ -196,6 +205,10 @@ class ObjectStore:
 
     def _packed(self, number: int, offset: int) -> tuple[int, bytes]:
         file = self.packs[number]
+        self._reads += 1
+        if self._reads % READS_PER_RELEASE == 0:
+            for each in self.packs:
+                each.pack.release_pages()
         chain: list[bytes] = []
         offsets: list[int] = []
         seen: set[int] = set()

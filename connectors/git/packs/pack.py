@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dulwich._pack import apply_delta
@@ -23,6 +24,10 @@ _InflateError = cast("type[Exception]", zlib.error)  # the stub says that it is 
 COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 TRAILER_BYTES = 20
 _HEADER_BYTES = 12
+_DONTNEED: int | None = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux" else None
+"""Elsewhere it may mean something else."""
+_PAGES_KEPT_BYTES = 64 << 20
+"""A pack of this size is never let go of: it costs less memory than finding its pages again costs time."""
 _SIZE_MAX = (1 << 63) - 1
 _SHIFT_MAX = 63
 """Longer numbers are refused before they are read: adding up a million of their bytes takes for ever."""
@@ -161,6 +166,13 @@ class Pack:
             return b"".join(apply_delta(base, delta))
         except Exception as err:  # dulwich's compiled module raises its own, and plain errors for odd input
             raise PermanentError(f"pack {self.path.name}: a delta does not fit its base: {err}") from err
+
+    def release_pages(self) -> None:
+        """Let go of the pages of the file that were read, which this process counts as its own. Read again, they come
+        from the system's cache.
+        """
+        if _DONTNEED is not None and len(self.map) > _PAGES_KEPT_BYTES:
+            self.map.madvise(_DONTNEED)
 
     def close(self) -> None:
         """Release the map."""

@@ -72,6 +72,7 @@ class UnitReader:
             self._keep(node, data, lineage)
             if wanted:
                 yield Rebuilt(node, data, lineage=lineage)
+        self._pack.release_pages()
 
     def _pieces(self, node: int) -> Iterator[bytes] | None:
         if self._unit.bases[node] >= 0 or self._waiting[node]:
