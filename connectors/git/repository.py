@@ -84,9 +84,9 @@ class Repository:
         except (KeyError, ValueError, pygit2.GitError):
             return None
 
-    def store(self) -> ObjectStore:
-        """All objects of the repository."""
-        return ObjectStore(self.common / "objects")
+    def store(self, *, verify: bool = False) -> ObjectStore:
+        """All objects of the repository. `verify`: check all that is read from packs."""
+        return ObjectStore(self.common / "objects", verify=verify)
 
     def identity(self) -> bytes:
         """What names this repository wherever it is cloned: its origin without credentials; else its real path."""

@@ -11,13 +11,12 @@ import time
 import zlib
 from collections import OrderedDict
 from contextlib import suppress
-from functools import cached_property
 from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.connectors.git.packs.index import PackIndex
-from gossip.connectors.git.packs.layout import Layout
+from gossip.connectors.git.packs.file import PackFile
+from gossip.connectors.git.packs.multi import MultiPackIndex
 from gossip.connectors.git.packs.pack import (
     BLOB,
     COMMIT,
@@ -26,7 +25,7 @@ from gossip.connectors.git.packs.pack import (
     REF_DELTA,
     TAG,
     TREE,
-    Pack,
+    Entry,
     TooLargeError,
 )
 from gossip.schemas.errors import PermanentError
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 CACHE_BYTES_MAX = 24 * 1024 * 1024
 READS_PER_RELEASE = 4096
 """Objects read between two times that the pages of packs are let go of; each read may bring in 64 KiB."""
+RETRIES_MAX = 64
+"""Other copies of damaged objects, bases included, that are tried for one object."""
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
 _REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
@@ -48,49 +49,30 @@ class MissingObjectError(PermanentError):
     """The object is not in the repository: a partial or damaged clone."""
 
 
-class PackFile:
-    """A pack with its index, opened when first used."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @cached_property
-    def pack(self) -> Pack:
-        """The mapped pack."""
-        return Pack(self.path)
-
-    @cached_property
-    def index(self) -> PackIndex:
-        """The mapped index."""
-        return PackIndex(self.path.with_suffix(".idx"))
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Where its entries lie. Raises PermanentError."""
-        return Layout(self.index, self.pack.end)
-
-    def end_of(self, offset: int) -> int:
-        """Where the entry after the one at `offset` begins."""
-        if offset >= self.pack.end:
-            raise PermanentError(f"pack {self.path.name}: its index points past the end, to {offset}")
-        return self.layout.end_of(offset)
-
-
 class ObjectStore:
     """All objects that a repository can see. One per thread."""
 
-    def __init__(self, objects: Path) -> None:
-        """`objects` is the repository's object folder."""
+    def __init__(self, objects: Path, *, verify: bool = False) -> None:
+        """`objects` is the repository's object folder. `verify`: check all that is read from packs."""
+        self._verify = verify
         self.losses: list[Loss] = []
         """Packs and alternates that cannot be read at all."""
         self._folders_seen: set[Path] = set()
         self.folders = list(self._with_alternates(objects, 0))
         self._stamps = self._pack_stamps()
+        self._multi = {folder: multi for folder in self.folders if (multi := _multi_of(folder)) is not None}
         self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
+        # Where another pack has an object too, that one is asked.
+        self.packs.sort(key=lambda file: bool(file.doubt))
+        self._tables = self._complete_tables()
+        covered = {number for _, numbers in self._tables for number in numbers}
+        self._others = [number for number in range(len(self.packs)) if number not in covered]
+        """Packs whose objects no table has."""
         self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._cache_bytes = 0
         self._resolving: set[bytes] = set()
         self._reads = 0
+        self._retries = 0
 
     def _with_alternates(self, folder: Path, depth: int) -> Iterator[Path]:
         real = folder.resolve()
@@ -115,19 +97,29 @@ class ObjectStore:
                 continue
             yield from self._with_alternates(other, depth + 1)
 
+    def _complete_tables(self) -> list[tuple[MultiPackIndex, list[int]]]:
+        """Multi-pack indexes of which all packs are there and beyond doubt, with the packs' numbers."""
+        numbers = {(file.path.parent.parent, file.path.stem): n for n, file in enumerate(self.packs) if not file.doubt}
+        found = []
+        for folder, multi in self._multi.items():
+            if all((folder, name) in numbers for name in multi.packs):
+                found.append((multi, [numbers[folder, name] for name in multi.packs]))
+        return found
+
     def _packs_in(self, folder: Path) -> Iterator[PackFile]:
         return self._usable(sorted((folder / "pack").glob("pack-*.pack")))
 
     def _usable(self, paths: Iterable[Path]) -> Iterator[PackFile]:
         for path in paths:
-            file = PackFile(path)
+            file = PackFile(path, self._multi.get(path.parent.parent), verify=self._verify)
             try:
-                file.index  # noqa: B018 - opened here, so that a damaged one is reported once
-                file.pack  # noqa: B018
+                doubt = file.doubt  # opened here, so that a damaged one is reported once
             except (PermanentError, OSError) as err:
                 if not isinstance(err, FileNotFoundError) or not _is_removed(path):
                     self.losses.append(Loss("damaged-object", str(path), str(err)))
             else:
+                if doubt:
+                    self.losses.append(Loss("damaged-object", str(path), doubt))
                 yield file
 
     def prepare(self) -> None:
@@ -156,6 +148,7 @@ class ObjectStore:
         for folder in self.folders:
             paths = sorted((folder / "pack").glob("pack-*.pack"))
             self.packs.extend(self._usable(path for path in paths if path not in known))
+        self._others.extend(range(len(known), len(self.packs)))
         return len(self.packs) > len(known)
 
     def pack_at(self, path: Path) -> PackFile | None:
@@ -165,10 +158,15 @@ class ObjectStore:
 
     def find(self, name: bytes) -> tuple[int, int] | None:
         """(pack number, offset) of a packed object."""
-        for number, file in enumerate(self.packs):
-            entry = file.index.find(name)
+        for multi, numbers in self._tables:
+            found = multi.find(name)
+            if found is not None and found[0] < len(numbers):
+                return numbers[found[0]], found[1]
+        for number in self._others:
+            index = self.packs[number].index
+            entry = index.find(name)
             if entry is not None:
-                return number, file.index.offset(entry)
+                return number, index.offset(entry)
         return None
 
     def has(self, name: bytes) -> bool:
@@ -191,10 +189,18 @@ class ObjectStore:
         return sorted(name for name in found if name.hex().startswith(text))
 
     def read(self, name: bytes) -> tuple[int, bytes]:
-        """(kind, content) of an object. Raises MissingObjectError, or PermanentError where it is damaged."""
+        """(kind, content) of an object. Raises MissingObjectError, or PermanentError where no copy of it is sound."""
+        if not self._resolving:
+            self._retries = 0
         found = self.find(name)
         if found is not None:
-            return self._packed(*found)
+            try:
+                return self._checked(name, *found)
+            except PermanentError:
+                other = self._other_copy(name, found[0])
+                if other is None:
+                    raise
+                return other
         path = self._loose_path(name)
         if path is not None:
             with suppress(MissingObjectError):  # packed between the two looks
@@ -202,6 +208,29 @@ class ObjectStore:
         if self.look_again():
             return self.read(name)
         raise MissingObjectError(f"object {name.hex()} is not in the repository")
+
+    def _other_copy(self, name: bytes, damaged: int) -> tuple[int, bytes] | None:
+        """The object from another pack, or a loose one, if there is a sound one."""
+        for number, file in enumerate(self.packs):
+            if number == damaged or self._retries >= RETRIES_MAX:
+                continue
+            with suppress(PermanentError):
+                entry = file.index.find(name)
+                if entry is not None:
+                    self._retries += 1
+                    return self._checked(name, number, file.index.offset(entry))
+        path = self._loose_path(name)
+        if path is not None:
+            with suppress(PermanentError):
+                return read_loose(path)
+        return None
+
+    def _checked(self, name: bytes, number: int, offset: int) -> tuple[int, bytes]:
+        kind, data = self._packed(number, offset)
+        checks = self.packs[number].checks
+        if checks is not None:
+            checks.content(name, kind, data)
+        return kind, data
 
     def _packed(self, number: int, offset: int) -> tuple[int, bytes]:
         file = self.packs[number]
@@ -221,25 +250,31 @@ class ObjectStore:
             if offset in seen:
                 raise PermanentError(f"pack {file.path.name}: deltas at {offset} form a circle")
             seen.add(offset)
-            entry = file.pack.entry(offset)
-            raw = file.pack.inflate(entry, file.end_of(offset))
-            offsets.append(offset)
+            try:
+                entry, raw = _stored(file, offset)
+            except PermanentError:
+                base = file.entry_at(offset) if offsets else None
+                if base is None:
+                    raise
+                kind, data = self._read_base(file.index.name(base))
+                break
             if entry.kind == OFS_DELTA:
                 chain.append(raw)
+                offsets.append(offset)
                 offset = entry.base
             elif entry.kind == REF_DELTA:
                 chain.append(raw)
+                offsets.append(offset)
                 base = file.index.find(file.pack.base_name(entry))
                 if base is None:
                     kind, data = self._read_base(file.pack.base_name(entry))
-                    offsets.append(-1)
                     break
                 offset = file.index.offset(base)
             else:
                 kind, data = entry.kind, raw
-                self._remember(number, offsets[-1], kind, data)
+                self._remember(number, offset, kind, data)
                 break
-        for at, raw in zip(reversed(offsets[: len(chain)]), reversed(chain), strict=True):
+        for at, raw in zip(reversed(offsets), reversed(chain), strict=True):
             data = file.pack.resolve(data, raw)
             self._remember(number, at, kind, data)
         return kind, data
@@ -282,6 +317,22 @@ class ObjectStore:
                     if name not in seen:
                         seen.add(name)
                         yield name, path
+
+
+def _multi_of(folder: Path) -> MultiPackIndex | None:
+    """The multi-pack index of an object folder; None without one that is sound: the packs have their own."""
+    try:
+        return MultiPackIndex(folder / "pack" / "multi-pack-index")
+    except (PermanentError, OSError):
+        return None
+
+
+def _stored(file: PackFile, offset: int) -> tuple[Entry, bytes]:
+    """An entry's header, and its data inflated. Raises PermanentError."""
+    entry, end = file.pack.entry(offset), file.end_of(offset)
+    if file.checks is not None:
+        file.checks.stored(offset, end)
+    return entry, file.pack.inflate(entry, end)
 
 
 def _is_removed(pack: Path) -> bool:

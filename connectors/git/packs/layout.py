@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gossip.connectors.git.packs.index import PackIndex
+    from gossip.connectors.git.packs.index import Index
 
 _BUCKET_ENTRIES = 16
 """How many entries a bucket has on average: a search in one costs as much as finding it."""
@@ -18,7 +18,7 @@ class Layout:
 
     __slots__ = ("_marks", "_shift", "at", "order")
 
-    def __init__(self, index: PackIndex, end: int) -> None:
+    def __init__(self, index: Index, end: int) -> None:
         """`end` is where the last entry ends. Raises PermanentError for an index without sound offsets."""
         offsets = index.offsets()
         self.order: array[int] = array("I", sorted(range(index.count), key=offsets.__getitem__))

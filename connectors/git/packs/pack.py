@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dulwich._pack import apply_delta
@@ -73,6 +74,8 @@ class Pack:
         if self.map[:4] != b"PACK" or self.map[4:8] not in (b"\0\0\0\x02", b"\0\0\0\x03"):
             raise PermanentError(f"pack {path.name}: not a pack of version 2 or 3")
         self.end = len(self.map) - TRAILER_BYTES
+        self.count = int.from_bytes(self.map[8:12], "big")
+        """How many objects its head announces."""
         self._view = memoryview(self.map)
 
     def entry(self, offset: int) -> Entry:
@@ -111,6 +114,23 @@ class Pack:
         if at > self.end:
             raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end")
         return Entry(kind, size, at, base)
+
+    @property
+    def checksum(self) -> bytes:
+        """What it ends with."""
+        return self.map[self.end :]
+
+    def is_sound(self) -> bool:
+        """Whether that is the checksum of its content: all of it is read."""
+        hashed = sha1(usedforsecurity=False)
+        for start in range(0, self.end, STREAM_CHUNK_BYTES):
+            hashed.update(self._view[start : min(start + STREAM_CHUNK_BYTES, self.end)])
+            self.release_pages()
+        return hashed.digest() == self.checksum
+
+    def stored(self, offset: int, end: int) -> memoryview:
+        """The bytes of an entry as they are stored, header included."""
+        return self._view[offset:end]
 
     def base_name(self, entry: Entry) -> bytes:
         """The id of a REF_DELTA's base."""

@@ -17,7 +17,7 @@ from gossip.schemas.errors import PermanentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gossip.connectors.git.packs.index import PackIndex
+    from gossip.connectors.git.packs.index import Index
 
 UNIT_BYTES = 2 * 1024 * 1024
 UNIT_NODES_MAX = 4096
@@ -101,7 +101,7 @@ class _Tree(NamedTuple):
 
 
 def plan_pack(
-    pack: Pack, index: PackIndex, skip: Callable[[bytes], bool] | None, found: PackPlan, layout: Layout | None = None
+    pack: Pack, index: Index, skip: Callable[[bytes], bool] | None, found: PackPlan, layout: Layout | None = None
 ) -> Iterator[tuple[PackUnit, int]]:
     """Units of all blobs of a pack, each with its estimated bytes. `skip` names objects that another pack has too.
 
@@ -136,9 +136,7 @@ def plan_pack(
         yield builder.unit()
 
 
-def _headers(
-    pack: Pack, index: PackIndex, layout: Layout, found: PackPlan
-) -> tuple[_Tree, array[int], array[int], bool]:
+def _headers(pack: Pack, index: Index, layout: Layout, found: PackPlan) -> tuple[_Tree, array[int], array[int], bool]:
     """(families, blob roots in pack order, their sizes, suspect).
 
     Suspect: some delta may lead to no root of this pack. A base by distance lies before its delta, so only bases by

@@ -86,8 +86,8 @@ def encode(item: Item) -> bytes:
     return head + (zlib.compress(item.data) if item.raw is None else item.raw)
 
 
-def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False) -> bytes:
-    """An index of (name, offset); `large`: every offset through the table of 64-bit offsets."""
+def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False, pack: bytes = b"") -> bytes:
+    """An index of (name, offset); `large`: every offset through the table of 64-bit offsets. `pack`: whose it is."""
     ordered = sorted(names)
     fanout = b"".join(struct.pack(">I", sum(name[0] <= first for name, _ in ordered)) for first in range(256))
     crcs = b"\0\0\0\0" * len(ordered)
@@ -97,15 +97,24 @@ def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False) -> byte
         is_wide = large or offset >= 1 << 31
         small += struct.pack(">I", 0x8000_0000 | wide.index(offset) if is_wide else offset)
     table = b"".join(struct.pack(">Q", offset) for offset in wide)
-    body = b"\xfftOc\0\0\0\2" + fanout + b"".join(name for name, _ in ordered) + crcs + small + table + b"\0" * 20
+    body = (
+        b"\xfftOc\0\0\0\2"
+        + fanout
+        + b"".join(name for name, _ in ordered)
+        + crcs
+        + small
+        + table
+        + (pack[-20:] or b"\0" * 20)
+    )
     return body + hashlib.sha1(body).digest()
 
 
-def index_v1(names: Sequence[tuple[bytes, int]]) -> bytes:
-    """An index in the old form."""
+def index_v1(names: Sequence[tuple[bytes, int]], pack: bytes = b"") -> bytes:
+    """An index in the old form. `pack`: whose it is."""
     ordered = sorted(names)
     fanout = b"".join(struct.pack(">I", sum(name[0] <= first for name, _ in ordered)) for first in range(256))
-    body = fanout + b"".join(struct.pack(">I", offset) + name for name, offset in ordered) + b"\0" * 20
+    body = fanout + b"".join(struct.pack(">I", offset) + name for name, offset in ordered)
+    body += pack[-20:] or b"\0" * 20
     return body + hashlib.sha1(body).digest()
 
 
@@ -126,5 +135,5 @@ def write_pack(objects: Path, items: Sequence[Item], label: str = "1") -> Path:
     data, names = pack_bytes(items)
     path = folder / f"pack-{label}.pack"
     path.write_bytes(data)
-    path.with_suffix(".idx").write_bytes(index_v2(names))
+    path.with_suffix(".idx").write_bytes(index_v2(names, pack=data))
     return path
