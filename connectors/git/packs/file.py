@@ -60,7 +60,9 @@ class PackFile:
             return ""
         if self.index.count != self.pack.count:
             return f"pack {self.path.name}: of {self.pack.count} objects, its index of {self.index.count}"
-        return f"pack {self.path.name}: its end is not what its index says; it was cut short, or the index is of another"
+        return (
+            f"pack {self.path.name}: its end is not what its index says; it was cut short, or the index is of another"
+        )
 
     @cached_property
     def checks(self) -> Checks | None:

@@ -118,6 +118,32 @@ def index_v1(names: Sequence[tuple[bytes, int]], pack: bytes = b"") -> bytes:
     return body + hashlib.sha1(body).digest()
 
 
+def multi_index(packs: Sequence[str], objects: Sequence[tuple[bytes, int, int]], *, large: bool = False) -> bytes:
+    """A multi-pack index of (name, number of the pack, offset); `large`: every offset through the 64-bit table."""
+    ordered = sorted(objects)
+    wide = [offset for _, _, offset in ordered if large or offset >= 1 << 31]
+    table = b""
+    for _, pack, offset in ordered:
+        is_wide = large or offset >= 1 << 31
+        table += struct.pack(">II", pack, 0x8000_0000 | wide.index(offset) if is_wide else offset)
+    names = b"".join(f"{pack}.idx".encode() + b"\0" for pack in packs)
+    chunks = [
+        (b"PNAM", names + b"\0" * (-len(names) % 4)),
+        (b"OIDF", b"".join(struct.pack(">I", sum(name[0] <= n for name, _, _ in ordered)) for n in range(256))),
+        (b"OIDL", b"".join(name for name, _, _ in ordered)),
+        (b"OOFF", table),
+    ]
+    if wide:
+        chunks.append((b"LOFF", b"".join(struct.pack(">Q", offset) for offset in wide)))
+    head = b"MIDX" + struct.pack(">BBBBI", 1, 1, len(chunks), 0, len(packs))
+    at = len(head) + 12 * (len(chunks) + 1)
+    for name, data in chunks:
+        head += name + struct.pack(">Q", at)
+        at += len(data)
+    body = head + b"\0" * 4 + struct.pack(">Q", at) + b"".join(data for _, data in chunks)
+    return body + hashlib.sha1(body).digest()
+
+
 def pack_bytes(items: Sequence[Item]) -> tuple[bytes, list[tuple[bytes, int]]]:
     """A pack, and the (name, offset) of its entries."""
     data = b"PACK\0\0\0\2" + struct.pack(">I", len(items))
