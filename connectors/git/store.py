@@ -7,6 +7,7 @@ mapped, and where an object is not found, packs that came later are looked for.
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from collections import OrderedDict
@@ -107,7 +108,22 @@ class ObjectStore:
         return found
 
     def _packs_in(self, folder: Path) -> Iterator[PackFile]:
-        return self._usable(sorted((folder / "pack").glob("pack-*.pack")))
+        return self._usable(self._pack_paths(folder))
+
+    def _pack_paths(self, folder: Path) -> list[Path]:
+        try:
+            names = os.listdir(folder / "pack")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as err:
+            self._lose_folder(folder / "pack", err)
+            return []
+        return sorted(folder / "pack" / name for name in names if name.startswith("pack-") and name.endswith(".pack"))
+
+    def _lose_folder(self, folder: Path, err: OSError) -> None:
+        loss = Loss("unreadable", str(folder), err.strerror or str(err))
+        if loss not in self.losses:
+            self.losses.append(loss)
 
     def _usable(self, paths: Iterable[Path]) -> Iterator[PackFile]:
         for path in paths:
@@ -146,7 +162,7 @@ class ObjectStore:
         self._stamps = stamps
         known = {file.path for file in self.packs}
         for folder in self.folders:
-            paths = sorted((folder / "pack").glob("pack-*.pack"))
+            paths = self._pack_paths(folder)
             self.packs.extend(self._usable(path for path in paths if path not in known))
         self._others.extend(range(len(known), len(self.packs)))
         return len(self.packs) > len(known)
@@ -185,7 +201,7 @@ class ObjectStore:
         first = bytes.fromhex(text[:2])
         found = {name for file in self.packs for name in file.index.names(first[0])}
         for folder in self.folders:
-            found.update(name for name, _ in _loose_in(folder / text[:2]))
+            found.update(name for name, _ in self._listed(folder / text[:2]))
         return sorted(name for name in found if name.hex().startswith(text))
 
     def read(self, name: bytes) -> tuple[int, bytes]:
@@ -306,14 +322,27 @@ class ObjectStore:
 
     def _loose_in_folder(self, folder: Path, name: bytes) -> bool:
         text = name.hex()
-        return (folder / text[:2] / text[2:]).is_file()
+        return os.path.isfile(folder / text[:2] / text[2:])
+
+    def _listed(self, part: Path) -> Iterator[tuple[bytes, Path]]:
+        """(id, path) of the loose objects whose ids begin alike. A folder that cannot be listed is a loss."""
+        try:
+            paths = sorted(part.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return  # packed meanwhile: Git removes folders that are empty
+        except OSError as err:
+            self._lose_folder(part, err)
+            return
+        for path in paths:
+            if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
+                yield bytes.fromhex(part.name + path.name), path
 
     def loose(self) -> Iterator[tuple[bytes, Path]]:
         """(id, path) of every loose object, each id once, in id order within a folder."""
         seen: set[bytes] = set()
         for folder in self.folders:
             for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
-                for name, path in _loose_in(part):
+                for name, path in self._listed(part):
                     if name not in seen:
                         seen.add(name)
                         yield name, path
@@ -342,17 +371,6 @@ def _is_removed(pack: Path) -> bool:
             return True
         time.sleep(_REMOVAL_SECONDS / _REMOVAL_LOOKS)
     return False
-
-
-def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
-    """(id, path) of the loose objects whose ids begin alike."""
-    try:
-        paths = sorted(part.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return  # packed meanwhile: Git removes folders that are empty
-    for path in paths:
-        if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
-            yield bytes.fromhex(part.name + path.name), path
 
 
 def read_loose(path: Path) -> tuple[int, bytes]:

@@ -173,7 +173,8 @@ def make(folder: Path, commits: int, seed: int = 1) -> Path:
         if process.wait():
             raise BenchError(f"git fast-import ended with status {process.returncode}")
     subprocess.run([*git, "update-ref", "-d", "refs/heads/work"], check=True)
-    subprocess.run([*git, "repack", "-a", "-d", "-q"], check=True)
+    # With -f: what fast-import leaves whole, Git would leave whole too.
+    subprocess.run([*git, "repack", "-a", "-d", "-f", "-q"], check=True)
     return path
 
 

@@ -97,7 +97,8 @@ def make(path: Path, commits: int, seed: int = 1) -> Path:
         process.stdin.close()
         if process.wait():
             raise BenchError(f"git fast-import ended with status {process.returncode}")
-    subprocess.run([*git, "repack", "-a", "-d", "-q"], check=True)
+    # With -f: what fast-import leaves whole, Git would leave whole too.
+    subprocess.run([*git, "repack", "-a", "-d", "-f", "-q"], check=True)
     return path
 
 
