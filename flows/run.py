@@ -178,6 +178,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     since: str | None = None,
     gitignore: bool = False,
     ignored: bool = False,
+    verify_packs: bool = False,
     rules: str | None = None,
     show_secrets: bool = False,
     min_confidence: int = 0,
@@ -207,6 +208,7 @@ def scan_config(  # noqa: PLR0913 - one keyword for each option
     options = {"since": since} if since else {}
     options |= {"gitignore": "yes"} if gitignore else {}
     options |= {"ignored": "yes"} if ignored else {}
+    options |= {"verify": "yes"} if verify_packs else {}
     options |= _ref_options(refs, excluded_refs, mode)
     targets = tuple(_target(name, index, mode, options) for index, name in enumerate(distinct(paths)))
     if not targets:

@@ -9,7 +9,7 @@ joins the places with the sightings and makes findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,11 +32,16 @@ from gossip.schemas.units import (
     PlanReport,
     Sighting,
     UnitResult,
+    WalkBatch,
     WalkResult,
     WalkUnit,
 )
 
 FINDINGS_PER_RESULT = 256
+WANTED_PER_HISTORY = 1024
+"""Wanted blobs that a history unit may bring along: more are sent with several units at once."""
+BATCHES_PER_WORKER = 8
+"""Of walks, at least, where there are so many: so that all workers end at about the same time."""
 
 Incoming = HistoryUnit | PlanReport | UnitResult
 
@@ -56,6 +61,8 @@ class Gathered:
     units: tuple[Sighted, ...]
     complete: bool
     """Whether all of the target's content was scanned."""
+    batches: int
+    """How many walks were sent out."""
 
     @property
     def target(self) -> int:
@@ -66,12 +73,12 @@ class Gathered:
 @operator
 def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream[UnitResult]:
     """One UnitResult a target, with the findings of its history, once all of the target was scanned and walked."""
-    collected = op.stateful_batch("collect", up, lambda _state: CollectLogic(worker.rounds))
+    collected = op.stateful_batch("collect", up, lambda _state: CollectLogic(worker.rounds, _workers(worker)))
     flat = op.map("unkey", collected, lambda pair: pair[1])
-    walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkUnit) else None)
+    walks = op.filter_map("walks", flat, lambda item: item if isinstance(item, WalkBatch) else None)
     gathered = op.filter_map("gathered", flat, lambda item: item if isinstance(item, Gathered) else None)
     walked = spread_map(
-        "walk", walks, lambda unit: _measured_walk(worker, unit), worker.walk_balance, lambda _unit: 1.0
+        "walk", walks, lambda batch: _measured_walk(worker, batch), worker.walk_balance, lambda b: len(b.histories)
     )
     merged: Stream[Gathered | WalkResult] = op.merge("merge", gathered, walked)
     keyed = op.key_on("key", merged, lambda item: str(item.target))
@@ -79,34 +86,51 @@ def attribute(step_id: str, up: KeyedStream[Incoming], worker: Worker) -> Stream
     return op.map("results", resolved, lambda pair: pair[1])
 
 
-def _measured_walk(worker: Worker, unit: WalkUnit) -> WalkResult:
+def _workers(worker: Worker) -> int:
+    return worker.walk_balance.workers if worker.walk_balance is not None else 1
+
+
+def _measured_walk(worker: Worker, batch: WalkBatch) -> WalkResult:
     with phase_of(worker.profile, ATTRIBUTE):
-        return walk_unit(worker.tools, unit)
+        return walk_batch(worker.tools, batch)
 
 
-def walk_unit(tools: Tools, unit: WalkUnit) -> WalkResult:
-    """The places of one walk unit; a history that cannot be read is a loss."""
+def walk_batch(tools: Tools, batch: WalkBatch) -> WalkResult:
+    """The places of some history units of one target; a history that cannot be read is a loss."""
     rules = tools.detector.path_rules
     wanted = (lambda path: bool(tools.detector.path_findings(path))) if rules else None
+    results = [_walked(tools, WalkUnit(history, batch.wanted), wanted) for history in batch.histories]
+    if len(results) == 1:
+        return results[0]
+    return WalkResult(
+        results[0].target,
+        tuple(place for result in results for place in result.places),
+        tuple(loss for result in results for loss in result.losses),
+        tuple(place for result in results for place in result.path_only),
+    )
+
+
+def _walked(tools: Tools, unit: WalkUnit, path_wanted: Callable[[bytes], bool] | None) -> WalkResult:
+    target = unit.history.target
     try:
-        return tools.history(unit.history.target).walk(unit, wanted)
+        return tools.history(target).walk(unit, path_wanted)
     except (GossipError, OSError) as err:
-        loss = Loss("unreadable", f"{tools.name(unit.history.target)}: history", str(err))
-        return WalkResult(unit.history.target, (), (loss,))
+        return WalkResult(target, (), (Loss("unreadable", f"{tools.name(target)}: history", str(err)),))
 
 
-class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
+class CollectLogic(StatefulBatchLogic[Incoming, WalkBatch | Gathered, None]):
     """Holds a target's history and sightings until its last unit was scanned."""
 
-    def __init__(self, rounds: Rounds | None = None) -> None:
+    def __init__(self, rounds: Rounds | None = None, workers: int = 1) -> None:
         self._rounds = rounds
+        self._workers = workers
         self._plan: PlanReport | None = None
         self._histories: list[HistoryUnit] = []
         self._sighted: list[Sighted] = []
         self._units = 0
         self._lost = False
 
-    def on_batch(self, values: list[Incoming]) -> tuple[Iterable[WalkUnit | Gathered], bool]:
+    def on_batch(self, values: list[Incoming]) -> tuple[Iterable[WalkBatch | Gathered], bool]:
         """Counts what arrives; emits and retires when all is here."""
         for value in values:
             if isinstance(value, HistoryUnit):
@@ -124,11 +148,11 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
         if plan is None or self._units < plan.units or len(self._histories) < plan.histories:
             return (), StatefulBatchLogic.RETAIN
         wanted = frozenset(bytes.fromhex(sighting.object_id) for unit in self._sighted for sighting in unit.sightings)
-        walks = [WalkUnit(history, wanted) for history in self._histories]
-        gathered = Gathered(plan, tuple(self._sighted), not self._lost)
+        walks = batches(self._histories, wanted, self._workers)
+        gathered = Gathered(plan, tuple(self._sighted), not self._lost, len(walks))
         return [gathered, *walks], StatefulBatchLogic.DISCARD
 
-    def on_eof(self) -> tuple[Iterable[WalkUnit | Gathered], bool]:
+    def on_eof(self) -> tuple[Iterable[WalkBatch | Gathered], bool]:
         """All units were counted before the end, or the flow lost one; a stopped one leaves plans unfinished."""
         if self._rounds is not None and self._rounds.stopping:
             return (), StatefulBatchLogic.DISCARD
@@ -137,6 +161,13 @@ class CollectLogic(StatefulBatchLogic[Incoming, WalkUnit | Gathered, None]):
 
     def snapshot(self) -> None:
         """Nothing to resume from."""
+
+
+def batches(histories: list[HistoryUnit], wanted: frozenset[bytes], workers: int) -> list[WalkBatch]:
+    """All histories in order, several together where much is wanted, but enough for all workers."""
+    size = min(-(-len(wanted) // WANTED_PER_HISTORY), len(histories) // (BATCHES_PER_WORKER * workers))
+    size = max(size, 1)
+    return [WalkBatch(tuple(histories[at : at + size]), wanted) for at in range(0, len(histories), size)]
 
 
 class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
@@ -154,7 +185,7 @@ class ResolveLogic(StatefulBatchLogic[Gathered | WalkResult, UnitResult, None]):
                 self._gathered = value
             else:
                 self._walks.append(value)
-        if self._gathered is None or len(self._walks) < self._gathered.plan.histories:
+        if self._gathered is None or len(self._walks) < self._gathered.batches:
             return (), StatefulBatchLogic.RETAIN
         tools, gathered = self._worker.tools, self._gathered
         with phase_of(self._worker.profile, ATTRIBUTE):

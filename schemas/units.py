@@ -69,6 +69,14 @@ class WalkUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class WalkBatch:
+    """Several HistoryUnits of a target that one worker walks: what is wanted travels once for all of them."""
+
+    histories: tuple[HistoryUnit, ...]
+    wanted: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanReport:
     """Sent once by a target's lane when all its units have been sent."""
 

@@ -29,10 +29,10 @@ def open_pack(store: ObjectStore, unit: PackUnit) -> Iterator[Opened]:
     if file is None:
         yield Loss("vanished", unit.pack, "the repository was packed anew during the scan; scan again")
         return
-    for rebuilt in UnitReader(file.pack, unit).objects():
+    for rebuilt in UnitReader(file.pack, unit, file.index, file.checks).objects():
         name = file.index.name(unit.entries[rebuilt.node])
         if rebuilt.error:
-            yield Loss(loss_kind(rebuilt.error), name.hex(), str(rebuilt.error))
+            yield _from_elsewhere(store, name, rebuilt.error)
         elif rebuilt.data is not None:
             yield blob_document(name, rebuilt.data, lineage=rebuilt.lineage)
         elif rebuilt.pieces is not None:
@@ -42,6 +42,17 @@ def open_pack(store: ObjectStore, unit: PackUnit) -> Iterator[Opened]:
                 yield Loss("damaged-object", name.hex(), str(err))
             else:
                 yield blob_document(name, first, rebuilt.pieces)
+
+
+def _from_elsewhere(store: ObjectStore, name: bytes, error: PermanentError) -> Opened:
+    """A blob that a pack cannot give, from whoever has it too; else the loss of it."""
+    try:
+        kind, data = store.read(name)
+    except PermanentError:
+        return Loss(loss_kind(error), name.hex(), str(error))
+    if kind != BLOB:
+        return Loss("damaged-object", name.hex(), str(error))
+    return blob_document(name, data)
 
 
 def open_object(store: ObjectStore, name: bytes, path: bytes | None, commit: bytes) -> Iterator[Opened]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 File = tuple[bytes, bytes]
 """Path and blob id."""
 
+_OTHER_FORMAT = ("unknown object format", "only object ids of format 'sha1' are supported, not")
+"""What libgit2 says, and what that means here."""
+
 
 class Checkout(NamedTuple):
     """How the files on disk differ from HEAD and the index."""
@@ -57,7 +60,7 @@ class Repository:
         try:
             self.git = pygit2.Repository(location)
         except (pygit2.GitError, KeyError, ValueError) as err:
-            reason = _reason(err).removeprefix(f"{location}: ")
+            reason = _reason(err).removeprefix(f"{location}: ").replace(*_OTHER_FORMAT)
             raise MisuseError(f"{name}: cannot open the Git repository: {reason}") from err
         self.git.set_odb(pygit2.Odb())
         self.common = _common_folder(Path(os.fsdecode(self.git.path)))
@@ -84,9 +87,9 @@ class Repository:
         except (KeyError, ValueError, pygit2.GitError):
             return None
 
-    def store(self) -> ObjectStore:
-        """All objects of the repository."""
-        return ObjectStore(self.common / "objects")
+    def store(self, *, verify: bool = False) -> ObjectStore:
+        """All objects of the repository. `verify`: check all that is read from packs."""
+        return ObjectStore(self.common / "objects", verify=verify)
 
     def identity(self) -> bytes:
         """What names this repository wherever it is cloned: its origin without credentials; else its real path."""

@@ -28,10 +28,11 @@ from gossip.connectors.git.continuing import outdated
 from gossip.connectors.git.head import RepositoryHead
 from gossip.connectors.git.history import Graph, commits_at, read_graph
 from gossip.connectors.git.opening import open_object, open_pack, place_of
-from gossip.connectors.git.packs.plan import PackPlan, PackUnit, plan_pack
+from gossip.connectors.git.packs.plan import PackUnit
+from gossip.connectors.git.planning import plan_packed
 from gossip.connectors.git.repository import Checkout, File, Repository
 from gossip.connectors.git.selection import RefSelection
-from gossip.connectors.git.store import ObjectStore, PackFile
+from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
 from gossip.connectors.git.unreachable import places_beyond
 from gossip.connectors.git.walk import (
@@ -85,7 +86,7 @@ class GitSource:
 
     @cached_property
     def _store(self) -> ObjectStore:
-        return self._repository.store()
+        return self._repository.store(verify=self._target.option("verify") == "yes")
 
     @cached_property
     def _walker(self) -> Walker:
@@ -181,6 +182,8 @@ class GitSource:
         meanwhile. Returns the number of packs.
         """
         self._repository.tips()
+        if self._mode == "history":
+            self._store.prepare()
         return len(self._store.packs)
 
     def outdated(self, covered: frozenset[str], missing: Iterable[str]) -> bool:
@@ -263,20 +266,11 @@ class GitSource:
         return ScanUnit(self._target.index, kind, payload, size)
 
     def _plan_packs(self, first: int, end: int) -> Iterator[ScanUnit]:
-        for number, file in enumerate(self._store.packs[first:end], first):
-            found = PackPlan([], [])
-            earlier = self._store.packs[:number]
-
-            def known(name: bytes, earlier: list[PackFile] = earlier) -> bool:
-                return any(other.index.find(name) is not None for other in earlier)
-
-            try:
-                for unit, size in plan_pack(file.pack, file.index, known if earlier else None, found):
-                    yield self._unit("pack", unit, size)
-            except PermanentError as err:
-                self._losses.append(Loss("damaged-object", str(file.path), str(err)))
-            self._losses.extend(Loss("damaged-object", f"{file.path}@{at}", why) for at, why in found.damaged)
-            yield from self._plan_objects(file.index.name(entry) for entry in found.foreign)
+        for number in range(first, end):
+            foreign: list[bytes] = []
+            for unit, size in plan_packed(self._store, number, self._losses, foreign):
+                yield self._unit("pack", unit, size)
+            yield from self._plan_objects(iter(foreign))
 
     def _plan_loose(self) -> Iterator[ScanUnit]:
         yield from self._plan_objects(name for name, _ in self._store.loose() if self._store.find(name) is None)

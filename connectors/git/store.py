@@ -7,17 +7,17 @@ mapped, and where an object is not found, packs that came later are looked for.
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
-from bisect import bisect_right
 from collections import OrderedDict
 from contextlib import suppress
-from functools import cached_property
 from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.connectors.git.packs.index import PackIndex
+from gossip.connectors.git.packs.file import PackFile
+from gossip.connectors.git.packs.multi import MultiPackIndex
 from gossip.connectors.git.packs.pack import (
     BLOB,
     COMMIT,
@@ -26,7 +26,7 @@ from gossip.connectors.git.packs.pack import (
     REF_DELTA,
     TAG,
     TREE,
-    Pack,
+    Entry,
     TooLargeError,
 )
 from gossip.schemas.errors import PermanentError
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CACHE_BYTES_MAX = 24 * 1024 * 1024
+READS_PER_RELEASE = 4096
+"""Objects read between two times that the pages of packs are let go of; each read may bring in 64 KiB."""
+RETRIES_MAX = 64
+"""Other copies of damaged objects, bases included, that are tried for one object."""
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
 _REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
@@ -46,48 +50,30 @@ class MissingObjectError(PermanentError):
     """The object is not in the repository: a partial or damaged clone."""
 
 
-class PackFile:
-    """A pack with its index, opened when first used."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @cached_property
-    def pack(self) -> Pack:
-        """The mapped pack."""
-        return Pack(self.path)
-
-    @cached_property
-    def index(self) -> PackIndex:
-        """The mapped index."""
-        return PackIndex(self.path.with_suffix(".idx"))
-
-    @cached_property
-    def _bounds(self) -> list[int]:
-        return [*sorted(self.index.offsets()), self.pack.end]
-
-    def end_of(self, offset: int) -> int:
-        """Where the entry after the one at `offset` begins."""
-        bounds = self._bounds
-        if offset >= self.pack.end:
-            raise PermanentError(f"pack {self.path.name}: its index points past the end, to {offset}")
-        return bounds[bisect_right(bounds, offset)]
-
-
 class ObjectStore:
     """All objects that a repository can see. One per thread."""
 
-    def __init__(self, objects: Path) -> None:
-        """`objects` is the repository's object folder."""
+    def __init__(self, objects: Path, *, verify: bool = False) -> None:
+        """`objects` is the repository's object folder. `verify`: check all that is read from packs."""
+        self._verify = verify
         self.losses: list[Loss] = []
         """Packs and alternates that cannot be read at all."""
         self._folders_seen: set[Path] = set()
         self.folders = list(self._with_alternates(objects, 0))
         self._stamps = self._pack_stamps()
+        self._multi = {folder: multi for folder in self.folders if (multi := _multi_of(folder)) is not None}
         self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
+        # Where another pack has an object too, that one is asked.
+        self.packs.sort(key=lambda file: bool(file.doubt))
+        self._tables = self._complete_tables()
+        covered = {number for _, numbers in self._tables for number in numbers}
+        self._others = [number for number in range(len(self.packs)) if number not in covered]
+        """Packs whose objects no table has."""
         self._cache: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._cache_bytes = 0
         self._resolving: set[bytes] = set()
+        self._reads = 0
+        self._retries = 0
 
     def _with_alternates(self, folder: Path, depth: int) -> Iterator[Path]:
         real = folder.resolve()
@@ -112,20 +98,51 @@ class ObjectStore:
                 continue
             yield from self._with_alternates(other, depth + 1)
 
+    def _complete_tables(self) -> list[tuple[MultiPackIndex, list[int]]]:
+        """Multi-pack indexes of which all packs are there and beyond doubt, with the packs' numbers."""
+        numbers = {(file.path.parent.parent, file.path.stem): n for n, file in enumerate(self.packs) if not file.doubt}
+        found = []
+        for folder, multi in self._multi.items():
+            if all((folder, name) in numbers for name in multi.packs):
+                found.append((multi, [numbers[folder, name] for name in multi.packs]))
+        return found
+
     def _packs_in(self, folder: Path) -> Iterator[PackFile]:
-        return self._usable(sorted((folder / "pack").glob("pack-*.pack")))
+        return self._usable(self._pack_paths(folder))
+
+    def _pack_paths(self, folder: Path) -> list[Path]:
+        try:
+            names = os.listdir(folder / "pack")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as err:
+            self._lose_folder(folder / "pack", err)
+            return []
+        return sorted(folder / "pack" / name for name in names if name.startswith("pack-") and name.endswith(".pack"))
+
+    def _lose_folder(self, folder: Path, err: OSError) -> None:
+        loss = Loss("unreadable", str(folder), err.strerror or str(err))
+        if loss not in self.losses:
+            self.losses.append(loss)
 
     def _usable(self, paths: Iterable[Path]) -> Iterator[PackFile]:
         for path in paths:
-            file = PackFile(path)
+            file = PackFile(path, self._multi.get(path.parent.parent), verify=self._verify)
             try:
-                file.index  # noqa: B018 - opened here, so that a damaged one is reported once
-                file.pack  # noqa: B018
+                doubt = file.doubt  # opened here, so that a damaged one is reported once
             except (PermanentError, OSError) as err:
                 if not isinstance(err, FileNotFoundError) or not _is_removed(path):
                     self.losses.append(Loss("damaged-object", str(path), str(err)))
             else:
+                if doubt:
+                    self.losses.append(Loss("damaged-object", str(path), doubt))
                 yield file
+
+    def prepare(self) -> None:
+        """Sort the entries of all packs, once for the processes that are forked later."""
+        for file in self.packs:
+            with suppress(PermanentError):  # a loss once it is planned
+                file.layout  # noqa: B018
 
     def _pack_stamps(self) -> list[int]:
         """Changes with the packs that there are."""
@@ -145,8 +162,9 @@ class ObjectStore:
         self._stamps = stamps
         known = {file.path for file in self.packs}
         for folder in self.folders:
-            paths = sorted((folder / "pack").glob("pack-*.pack"))
+            paths = self._pack_paths(folder)
             self.packs.extend(self._usable(path for path in paths if path not in known))
+        self._others.extend(range(len(known), len(self.packs)))
         return len(self.packs) > len(known)
 
     def pack_at(self, path: Path) -> PackFile | None:
@@ -156,10 +174,15 @@ class ObjectStore:
 
     def find(self, name: bytes) -> tuple[int, int] | None:
         """(pack number, offset) of a packed object."""
-        for number, file in enumerate(self.packs):
-            entry = file.index.find(name)
+        for multi, numbers in self._tables:
+            found = multi.find(name)
+            if found is not None and found[0] < len(numbers):
+                return numbers[found[0]], found[1]
+        for number in self._others:
+            index = self.packs[number].index
+            entry = index.find(name)
             if entry is not None:
-                return number, file.index.offset(entry)
+                return number, index.offset(entry)
         return None
 
     def has(self, name: bytes) -> bool:
@@ -178,14 +201,22 @@ class ObjectStore:
         first = bytes.fromhex(text[:2])
         found = {name for file in self.packs for name in file.index.names(first[0])}
         for folder in self.folders:
-            found.update(name for name, _ in _loose_in(folder / text[:2]))
+            found.update(name for name, _ in self._listed(folder / text[:2]))
         return sorted(name for name in found if name.hex().startswith(text))
 
     def read(self, name: bytes) -> tuple[int, bytes]:
-        """(kind, content) of an object. Raises MissingObjectError, or PermanentError where it is damaged."""
+        """(kind, content) of an object. Raises MissingObjectError, or PermanentError where no copy of it is sound."""
+        if not self._resolving:
+            self._retries = 0
         found = self.find(name)
         if found is not None:
-            return self._packed(*found)
+            try:
+                return self._checked(name, *found)
+            except PermanentError:
+                other = self._other_copy(name, found[0])
+                if other is None:
+                    raise
+                return other
         path = self._loose_path(name)
         if path is not None:
             with suppress(MissingObjectError):  # packed between the two looks
@@ -194,8 +225,35 @@ class ObjectStore:
             return self.read(name)
         raise MissingObjectError(f"object {name.hex()} is not in the repository")
 
+    def _other_copy(self, name: bytes, damaged: int) -> tuple[int, bytes] | None:
+        """The object from another pack, or a loose one, if there is a sound one."""
+        for number, file in enumerate(self.packs):
+            if number == damaged or self._retries >= RETRIES_MAX:
+                continue
+            with suppress(PermanentError):
+                entry = file.index.find(name)
+                if entry is not None:
+                    self._retries += 1
+                    return self._checked(name, number, file.index.offset(entry))
+        path = self._loose_path(name)
+        if path is not None:
+            with suppress(PermanentError):
+                return read_loose(path)
+        return None
+
+    def _checked(self, name: bytes, number: int, offset: int) -> tuple[int, bytes]:
+        kind, data = self._packed(number, offset)
+        checks = self.packs[number].checks
+        if checks is not None:
+            checks.content(name, kind, data)
+        return kind, data
+
     def _packed(self, number: int, offset: int) -> tuple[int, bytes]:
         file = self.packs[number]
+        self._reads += 1
+        if self._reads % READS_PER_RELEASE == 0:
+            for each in self.packs:
+                each.pack.release_pages()
         chain: list[bytes] = []
         offsets: list[int] = []
         seen: set[int] = set()
@@ -208,25 +266,31 @@ class ObjectStore:
             if offset in seen:
                 raise PermanentError(f"pack {file.path.name}: deltas at {offset} form a circle")
             seen.add(offset)
-            entry = file.pack.entry(offset)
-            raw = file.pack.inflate(entry, file.end_of(offset))
-            offsets.append(offset)
+            try:
+                entry, raw = _stored(file, offset)
+            except PermanentError:
+                base = file.entry_at(offset) if offsets else None
+                if base is None:
+                    raise
+                kind, data = self._read_base(file.index.name(base))
+                break
             if entry.kind == OFS_DELTA:
                 chain.append(raw)
+                offsets.append(offset)
                 offset = entry.base
             elif entry.kind == REF_DELTA:
                 chain.append(raw)
+                offsets.append(offset)
                 base = file.index.find(file.pack.base_name(entry))
                 if base is None:
                     kind, data = self._read_base(file.pack.base_name(entry))
-                    offsets.append(-1)
                     break
                 offset = file.index.offset(base)
             else:
                 kind, data = entry.kind, raw
-                self._remember(number, offsets[-1], kind, data)
+                self._remember(number, offset, kind, data)
                 break
-        for at, raw in zip(reversed(offsets[: len(chain)]), reversed(chain), strict=True):
+        for at, raw in zip(reversed(offsets), reversed(chain), strict=True):
             data = file.pack.resolve(data, raw)
             self._remember(number, at, kind, data)
         return kind, data
@@ -258,17 +322,46 @@ class ObjectStore:
 
     def _loose_in_folder(self, folder: Path, name: bytes) -> bool:
         text = name.hex()
-        return (folder / text[:2] / text[2:]).is_file()
+        return os.path.isfile(folder / text[:2] / text[2:])
+
+    def _listed(self, part: Path) -> Iterator[tuple[bytes, Path]]:
+        """(id, path) of the loose objects whose ids begin alike. A folder that cannot be listed is a loss."""
+        try:
+            paths = sorted(part.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return  # packed meanwhile: Git removes folders that are empty
+        except OSError as err:
+            self._lose_folder(part, err)
+            return
+        for path in paths:
+            if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
+                yield bytes.fromhex(part.name + path.name), path
 
     def loose(self) -> Iterator[tuple[bytes, Path]]:
         """(id, path) of every loose object, each id once, in id order within a folder."""
         seen: set[bytes] = set()
         for folder in self.folders:
             for part in sorted(folder.glob("[0-9a-f][0-9a-f]")):
-                for name, path in _loose_in(part):
+                for name, path in self._listed(part):
                     if name not in seen:
                         seen.add(name)
                         yield name, path
+
+
+def _multi_of(folder: Path) -> MultiPackIndex | None:
+    """The multi-pack index of an object folder; None without one that is sound: the packs have their own."""
+    try:
+        return MultiPackIndex(folder / "pack" / "multi-pack-index")
+    except (PermanentError, OSError):
+        return None
+
+
+def _stored(file: PackFile, offset: int) -> tuple[Entry, bytes]:
+    """An entry's header, and its data inflated. Raises PermanentError."""
+    entry, end = file.pack.entry(offset), file.end_of(offset)
+    if file.checks is not None:
+        file.checks.stored(offset, end)
+    return entry, file.pack.inflate(entry, end)
 
 
 def _is_removed(pack: Path) -> bool:
@@ -278,17 +371,6 @@ def _is_removed(pack: Path) -> bool:
             return True
         time.sleep(_REMOVAL_SECONDS / _REMOVAL_LOOKS)
     return False
-
-
-def _loose_in(part: Path) -> Iterator[tuple[bytes, Path]]:
-    """(id, path) of the loose objects whose ids begin alike."""
-    try:
-        paths = sorted(part.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return  # packed meanwhile: Git removes folders that are empty
-    for path in paths:
-        if len(path.name) == _LOOSE_NAME and not path.name.strip("0123456789abcdef"):
-            yield bytes.fromhex(part.name + path.name), path
 
 
 def read_loose(path: Path) -> tuple[int, bytes]:

@@ -17,7 +17,8 @@ from gossip.schemas.units import BlobPlace, Place
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-    from gossip.connectors.git.store import ObjectStore, PackFile
+    from gossip.connectors.git.packs.file import PackFile
+    from gossip.connectors.git.store import ObjectStore
     from gossip.connectors.git.walk import Walker
 
 

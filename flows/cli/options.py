@@ -25,6 +25,7 @@ class ScanOptions:
     history: bool = True
     ignored: bool = False
     reachable_only: bool = False
+    verify_packs: bool = False
     gitignore: bool = False
     rules: str | None = None
     enabled_rules: tuple[str, ...] = ()

@@ -188,6 +188,7 @@ def _config(options: ScanOptions) -> ScanConfig:
         excluded_refs=options.excluded_refs,
         gitignore=options.gitignore,
         ignored=options.ignored,
+        verify_packs=options.verify_packs,
         rules=options.rules,
         enabled_rules=options.enabled_rules,
         disabled_rules=options.disabled_rules,

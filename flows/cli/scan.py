@@ -27,6 +27,9 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--history/--no-history", default=True, help="Git: every commit, or only the tracked files on disk.")
 @click.option("--ignored", is_flag=True, help="Git: the checkout's ignored files too.")
 @click.option("--reachable-only", is_flag=True, help="Git: leave out findings in objects that no ref leads to.")
+@click.option(
+    "--verify-packs", is_flag=True, help="Git: check the checksums of packs and of all that is read from them."
+)
 @click.option("--gitignore", is_flag=True, help="Files: leave out what .gitignore files name.")
 @click.option("--rules", "--config", metavar="FILE", help="Rules, also other tools'; default: built in.")
 @click.option("--enable-rule", "enabled_rules", multiple=True, metavar="RULE", help="Only: ID, tag:NAME or file:NAME.")

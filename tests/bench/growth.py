@@ -1,8 +1,8 @@
-"""Seconds against commits: `python -m tests.bench.growth -o docs/growth.svg`, run by hand.
+"""Time against commits: `python -m tests.bench.growth -o docs/growth.svg`, run by hand.
 
 Makes bare repositories of 1,000, 10,000 and 100,000 commits (`--commits`), each in a fixed way from a seed, and scans
-them with Gossip and with the peers of `tests.bench.peers`. Needs `git`, for `fast-import` and `repack`: an ordinary pack
-with the deltas that Git itself chooses.
+them with Gossip and with the peers of `tests.bench.peers`. Needs `git`, for `fast-import` and `repack` (an ordinary pack
+with the deltas that Git itself chooses), and the extra `report` for the chart.
 
 A repository has files of code in folders, some 5 KB each. A commit changes a few lines of one or two files, now and then
 adds a file, and every 20th is a merge. One in 100 plants a token of a public form, made here.
@@ -11,14 +11,12 @@ adds a file, and every 20th is a merge. One in 100 plants a token of a public fo
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import subprocess
 import sys
 import tempfile
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench.measure import machine
 from tests.bench.peers import SCANNERS, BenchError, Result, compare, program_path
@@ -175,70 +173,80 @@ def make(folder: Path, commits: int, seed: int = 1) -> Path:
         if process.wait():
             raise BenchError(f"git fast-import ended with status {process.returncode}")
     subprocess.run([*git, "update-ref", "-d", "refs/heads/work"], check=True)
-    subprocess.run([*git, "repack", "-a", "-d", "-q"], check=True)
+    # With -f: what fast-import leaves whole, Git would leave whole too.
+    subprocess.run([*git, "repack", "-a", "-d", "-f", "-q"], check=True)
     return path
 
 
-WIDTH, HEIGHT, MARGIN = 720, 420, 60
-COLORS = ("#2563eb", "#d97706", "#059669", "#7c3aed")
+def inflated_bytes(path: Path) -> int:
+    """What all blobs of a repository are together."""
+    form = "--batch-check=%(objecttype) %(objectsize)"
+    command = ["git", "-C", str(path), "cat-file", "--batch-all-objects", "--unordered", form]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    return sum(
+        int(size) for kind, _, size in (row.partition(" ") for row in told.stdout.splitlines()) if kind == "blob"
+    )
 
 
-def chart(figures: dict[str, list[tuple[int, float]]], title: str) -> str:
-    """An SVG of seconds against commits, both axes logarithmic, a line a scanner."""
-    commits = sorted({n for points in figures.values() for n, _ in points})
-    most = max(seconds for points in figures.values() for _, seconds in points)
-    least = min(seconds for points in figures.values() for _, seconds in points)
-    ticks = [10.0**power for power in range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)]
+class Grown(NamedTuple):
+    """One repository: its size, and what scanners took."""
 
-    def x(n: float) -> float:
-        low, high = math.log(commits[0]), math.log(commits[-1])
-        return MARGIN + (WIDTH - 2.5 * MARGIN) * ((math.log(n) - low) / (high - low) if high > low else 0.5)
+    commits: int
+    bytes: int
+    results: dict[str, Result]
 
-    def y(seconds: float) -> float:
-        low, high = math.log(ticks[0]), math.log(ticks[-1])
-        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (math.log(seconds) - low) / (high - low)
+    def cpu_per_megabyte(self, name: str) -> float:
+        """CPU seconds for a million inflated bytes."""
+        return self.results[name].median("cpu_seconds") / (self.bytes / 1e6)
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{WIDTH / 2}" y="28" font-size="16" text-anchor="middle">{escape(title)}</text>',
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" font-size="12" text-anchor="middle">commits</text>',
-        f'<text x="14" y="{MARGIN - 14}" font-size="12">seconds</text>',
+
+WALL, CPU = "wall seconds", "CPU ms per inflated MB"
+
+
+def chart(grown: Sequence[Grown]) -> str:
+    """An SVG: seconds, and CPU time for what is inflated, against commits; a line a scanner, all axes logarithmic."""
+    import altair as alt
+    import vl_convert
+
+    rows = [
+        {"commits": each.commits, "scanner": name, WALL: result.median("wall_seconds"), CPU: per_megabyte}
+        for each in grown
+        for name, result in each.results.items()
+        for per_megabyte in [1000 * each.cpu_per_megabyte(name)]
     ]
-    for tick in ticks:
-        at, style = y(tick), 'stroke="#ddd"'
-        parts.append(f'<line x1="{MARGIN}" y1="{at:.1f}" x2="{WIDTH - 1.5 * MARGIN}" y2="{at:.1f}" {style}/>')
-        parts.append(f'<text x="{MARGIN - 8}" y="{at + 4:.1f}" font-size="12" text-anchor="end">{tick:g}</text>')
-    for n in commits:
-        at = x(n)
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - MARGIN + 20}" font-size="12" text-anchor="middle">{n:,}</text>')
-    for (name, points), color in zip(figures.items(), COLORS, strict=False):
-        path = " ".join(f"{x(n):.1f},{y(seconds):.1f}" for n, seconds in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
-        for n, seconds in points:
-            about = f"<title>{escape(name)}: {n:,} commits, {seconds:.2f} s</title>"
-            parts.append(f'<circle cx="{x(n):.1f}" cy="{y(seconds):.1f}" r="4" fill="{color}">{about}</circle>')
-        last, seconds = points[-1]
-        text = f'x="{x(last) + 8:.1f}" y="{y(seconds) + 4:.1f}" font-size="12" fill="{color}"'
-        parts.append(f"<text {text}>{escape(name)}</text>")
-    return "\n".join([*parts, "</svg>", ""])
+    ticks = alt.Axis(values=[each.commits for each in grown], format=",", grid=False)
+    panels = [
+        alt.Chart(alt.Data(values=rows), width=300, height=260)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("commits:Q", scale=alt.Scale(type="log", nice=False), axis=ticks),
+            y=alt.Y(f"{what}:Q", scale=alt.Scale(type="log")),
+            color=alt.Color("scanner:N", title=None, sort=[scanner.name for scanner in SCANNERS]),
+        )
+        for what in (WALL, CPU)
+    ]
+    specification = alt.hconcat(*panels, title="Full history of generated repositories, medians").to_json()
+    return str(vl_convert.vegalite_to_svg(specification, vl_version="v6.1")) + "\n"
 
 
-def report(results: dict[int, dict[str, Result]]) -> str:
+def report(grown: Sequence[Grown]) -> str:
     """Medians as a Markdown table."""
-    lines = ["| commits | scanner | wall s | CPU s | peak PSS MiB | findings |", "|---:|---|" + "---:|" * 4]
-    for commits, by_scanner in results.items():
-        for name, result in by_scanner.items():
+    head = "| commits | inflated MB | scanner | wall s | CPU s | CPU ms per MB | peak PSS MiB | findings |"
+    lines = [head, "|---:|---:|---|" + "---:|" * 5]
+    for each in grown:
+        for name, result in each.results.items():
             pss = result.median("pss_bytes_max") / 2**20
             counts = " or ".join(map(str, sorted(set(result.findings))))
             wall, cpu = result.median("wall_seconds"), result.median("cpu_seconds")
-            lines.append(f"| {commits:,} | {name} | {wall:.2f} | {cpu:.2f} | {pss:.0f} | {counts} |")
+            size, cost = each.bytes / 1e6, 1000 * each.cpu_per_megabyte(name)
+            row = f"| {each.commits:,} | {size:,.0f} | {name} | {wall:.2f} | {cpu:.2f} | {cost:.1f} "
+            lines.append(f"{row}| {pss:.0f} | {counts} |")
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make, scan, print the table, and draw."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description="Seconds against commits.")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description="Time against commits.")
     parser.add_argument("--commits", type=int, action="append", help="size of a repository (default: 1,000 to 100,000)")
     parser.add_argument("-n", "--rounds", type=int, default=3, help="measured runs of each scanner (default: 3)")
     parser.add_argument("-o", "--output", type=Path, help="SVG to write")
@@ -246,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds a scan may take (default: 1800)")
     options = parser.parse_args(arguments)
     scanners = [scanner for scanner in SCANNERS if program_path(scanner)]
-    results: dict[int, dict[str, Result]] = {}
+    grown: list[Grown] = []
     try:
         with tempfile.TemporaryDirectory(prefix="gossip-growth-") as temporary:
             folder = options.keep or Path(temporary)
@@ -254,18 +262,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for commits in options.commits or COMMITS:
                 path = folder / f"growth-{commits}.git"
                 target = path if path.exists() else make(folder, commits)
-                results[commits] = compare(scanners, target, options.rounds, options.timeout)
+                results = compare(scanners, target, options.rounds, options.timeout)
+                grown.append(Grown(commits, inflated_bytes(target), results))
     except BenchError as error:
         print(f"growth: {error}", file=sys.stderr)
         return 1
-    print(f"{machine()}\n\n{report(results)}")
+    print(f"{machine()}\n\n{report(grown)}")
     if options.output is not None:
-        names = dict.fromkeys(name for found in results.values() for name in found)
-        figures = {
-            name: [(n, found[name].median("wall_seconds")) for n, found in results.items() if name in found]
-            for name in names
-        }
-        options.output.write_text(chart(figures, "Full history, wall seconds by commits"))
+        options.output.write_text(chart(grown))
     return 0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mmap
 import sys
 from array import array
+from hashlib import sha1
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gossip.schemas.errors import PermanentError
 
@@ -15,9 +16,42 @@ if TYPE_CHECKING:
 
 NAME_BYTES = 20
 _MAGIC_V2 = b"\xfftOc"
-_LARGE = 0x8000_0000
+LARGE = 0x8000_0000
+"""Marks an offset that does not fit: the rest is its place in a table of 64-bit ones."""
 _NEAR = 24
 """Entries around the likely place of a name, about the deviation of a bucket of a few thousand."""
+
+
+class Index(Protocol):
+    """Names and offsets of the objects of one pack. Entries are numbered in name order."""
+
+    path: Path
+    count: int
+
+    @property
+    def pack_checksum(self) -> bytes | None:
+        """The checksum that the pack ends with, None if it is not known."""
+
+    def name(self, entry: int) -> bytes:
+        """The raw object id of an entry."""
+
+    def names(self, first: int) -> list[bytes]:
+        """Ids that begin with this byte, in order."""
+
+    def find(self, name: bytes) -> int | None:
+        """The entry of an object id, None if it is not here. Raises PermanentError."""
+
+    def offset(self, entry: int) -> int:
+        """Pack offset of one entry. Raises PermanentError."""
+
+    def offsets(self) -> array[int]:
+        """Pack offsets of all entries, in name order. Raises PermanentError."""
+
+    def crc(self, entry: int) -> int | None:
+        """CRC-32 of what the pack holds of an entry, its header included; None if it is not known."""
+
+    def close(self) -> None:
+        """Release what is mapped."""
 
 
 class PackIndex:
@@ -35,7 +69,7 @@ class PackIndex:
         if self._v2 and self._map[4:8] != b"\0\0\0\x02":
             raise PermanentError(f"pack index {path.name}: version {self._map[4:8].hex()} is not 1 or 2")
         head = 8 if self._v2 else 0
-        fanout = _big_endian("I", self._map[head : head + 1024])
+        fanout = big_endian("I", self._map[head : head + 1024])
         self.count: int = fanout[255]
         self._starts = [0, *fanout]
         self._names_at = head + 1024
@@ -56,25 +90,7 @@ class PackIndex:
 
     def find(self, name: bytes) -> int | None:
         """The entry of an object id, None if it is not here."""
-        low, high = self._starts[name[0]], self._starts[name[0] + 1]
-        data, base, stride = self._map, self._name_base, self._stride
-        # Names are evenly spread: their second to fourth byte say about where in the bucket one must be.
-        if high - low > 4 * _NEAR:
-            guess = low + ((high - low) * int.from_bytes(name[1:4], "big") >> 24)
-            at = data.find(name, base + max(low, guess - _NEAR) * stride, base + min(high, guess + _NEAR) * stride)
-            if at >= 0 and (at - base) % stride == 0:
-                return (at - base) // stride
-        while low < high:
-            middle = (low + high) >> 1
-            start = base + middle * stride
-            found = data[start : start + NAME_BYTES]
-            if found < name:
-                low = middle + 1
-            elif found == name:
-                return middle
-            else:
-                high = middle
-        return None
+        return find_name(self._map, self._starts, self._name_base, self._stride, name)
 
     def offsets(self) -> array[int]:
         """Pack offsets of all entries, in name order."""
@@ -82,10 +98,10 @@ class PackIndex:
             raw = self._map[self._names_at : self._names_at + 24 * self.count]
             return array("Q", (int.from_bytes(raw[i : i + 4], "big") for i in range(0, len(raw), 24)))
         start = self._names_at + self.count * (NAME_BYTES + 4)
-        small = _big_endian("I", self._map[start : start + 4 * self.count])
+        small = big_endian("I", self._map[start : start + 4 * self.count])
         offsets = array("Q", small)
         for entry, value in enumerate(small):
-            if value & _LARGE:
+            if value & LARGE:
                 offsets[entry] = self._large(value)
         return offsets
 
@@ -96,11 +112,28 @@ class PackIndex:
             return int.from_bytes(self._map[start : start + 4], "big")
         start = self._names_at + self.count * (NAME_BYTES + 4) + 4 * entry
         value = int.from_bytes(self._map[start : start + 4], "big")
-        return self._large(value) if value & _LARGE else value
+        return self._large(value) if value & LARGE else value
+
+    @property
+    def pack_checksum(self) -> bytes:
+        """The checksum that the pack ends with."""
+        return self._map[-2 * NAME_BYTES : -NAME_BYTES]
+
+    def is_sound(self) -> bool:
+        """Whether its own checksum fits its content: all of it is read."""
+        with memoryview(self._map) as view, view[:-NAME_BYTES] as body:
+            return sha1(body, usedforsecurity=False).digest() == self._map[-NAME_BYTES:]
+
+    def crc(self, entry: int) -> int | None:
+        """CRC-32 of what the pack holds of an entry, its header included; version 1 has none."""
+        if not self._v2:
+            return None
+        start = self._names_at + NAME_BYTES * self.count + 4 * entry
+        return int.from_bytes(self._map[start : start + 4], "big")
 
     def _large(self, value: int) -> int:
         """The 64-bit offset that a 32-bit one refers to."""
-        at = self._names_at + self.count * (NAME_BYTES + 8) + 8 * (value & ~_LARGE)
+        at = self._names_at + self.count * (NAME_BYTES + 8) + 8 * (value & ~LARGE)
         if at + 8 > len(self._map) - 2 * NAME_BYTES:
             raise PermanentError(f"pack index {self.path.name}: a large offset points past its end")
         return int.from_bytes(self._map[at : at + 8], "big")
@@ -110,7 +143,30 @@ class PackIndex:
         self._map.close()
 
 
-def _big_endian(code: str, raw: bytes) -> array[int]:
+def find_name(data: mmap.mmap, starts: list[int], base: int, stride: int, name: bytes) -> int | None:
+    """The place of a name in a sorted table of `stride` bytes a row that begins at `base`. `starts`: the fan-out."""
+    low, high = starts[name[0]], starts[name[0] + 1]
+    # Names are evenly spread: their second to fourth byte say about where in the bucket one must be.
+    if high - low > 4 * _NEAR:
+        guess = low + ((high - low) * int.from_bytes(name[1:4], "big") >> 24)
+        at = data.find(name, base + max(low, guess - _NEAR) * stride, base + min(high, guess + _NEAR) * stride)
+        if at >= 0 and (at - base) % stride == 0:
+            return (at - base) // stride
+    while low < high:
+        middle = (low + high) >> 1
+        start = base + middle * stride
+        found = data[start : start + NAME_BYTES]
+        if found < name:
+            low = middle + 1
+        elif found == name:
+            return middle
+        else:
+            high = middle
+    return None
+
+
+def big_endian(code: str, raw: bytes) -> array[int]:
+    """Numbers as files hold them. Raises ValueError for a part of one."""
     values: array[int] = array(code)
     values.frombytes(raw)
     if sys.byteorder == "little":

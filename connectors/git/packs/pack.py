@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import sys
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dulwich._pack import apply_delta
@@ -23,6 +25,10 @@ _InflateError = cast("type[Exception]", zlib.error)  # the stub says that it is 
 COMMIT, TREE, BLOB, TAG, OFS_DELTA, REF_DELTA = 1, 2, 3, 4, 6, 7
 TRAILER_BYTES = 20
 _HEADER_BYTES = 12
+_DONTNEED: int | None = getattr(mmap, "MADV_DONTNEED", None) if sys.platform == "linux" else None
+"""Elsewhere it may mean something else."""
+_PAGES_KEPT_BYTES = 64 << 20
+"""A pack of this size is never let go of: it costs less memory than finding its pages again costs time."""
 _SIZE_MAX = (1 << 63) - 1
 _SHIFT_MAX = 63
 """Longer numbers are refused before they are read: adding up a million of their bytes takes for ever."""
@@ -68,6 +74,8 @@ class Pack:
         if self.map[:4] != b"PACK" or self.map[4:8] not in (b"\0\0\0\x02", b"\0\0\0\x03"):
             raise PermanentError(f"pack {path.name}: not a pack of version 2 or 3")
         self.end = len(self.map) - TRAILER_BYTES
+        self.count = int.from_bytes(self.map[8:12], "big")
+        """How many objects its head announces."""
         self._view = memoryview(self.map)
 
     def entry(self, offset: int) -> Entry:
@@ -106,6 +114,23 @@ class Pack:
         if at > self.end:
             raise PermanentError(f"pack {self.path.name}: header at {offset} runs past the end")
         return Entry(kind, size, at, base)
+
+    @property
+    def checksum(self) -> bytes:
+        """What it ends with."""
+        return self.map[self.end :]
+
+    def is_sound(self) -> bool:
+        """Whether that is the checksum of its content: all of it is read."""
+        hashed = sha1(usedforsecurity=False)
+        for start in range(0, self.end, STREAM_CHUNK_BYTES):
+            hashed.update(self._view[start : min(start + STREAM_CHUNK_BYTES, self.end)])
+            self.release_pages()
+        return hashed.digest() == self.checksum
+
+    def stored(self, offset: int, end: int) -> memoryview:
+        """The bytes of an entry as they are stored, header included."""
+        return self._view[offset:end]
 
     def base_name(self, entry: Entry) -> bytes:
         """The id of a REF_DELTA's base."""
@@ -161,6 +186,13 @@ class Pack:
             return b"".join(apply_delta(base, delta))
         except Exception as err:  # dulwich's compiled module raises its own, and plain errors for odd input
             raise PermanentError(f"pack {self.path.name}: a delta does not fit its base: {err}") from err
+
+    def release_pages(self) -> None:
+        """Let go of the pages of the file that were read, which this process counts as its own. Read again, they come
+        from the system's cache.
+        """
+        if _DONTNEED is not None and len(self.map) > _PAGES_KEPT_BYTES:
+            self.map.madvise(_DONTNEED)
 
     def close(self) -> None:
         """Release the map."""

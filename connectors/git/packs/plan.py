@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from gossip.connectors.git.packs.layout import Layout
 from gossip.connectors.git.packs.pack import BLOB, OFS_DELTA, REF_DELTA, Pack
 from gossip.schemas.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gossip.connectors.git.packs.index import PackIndex
+    from gossip.connectors.git.packs.index import Index
 
 UNIT_BYTES = 2 * 1024 * 1024
 UNIT_NODES_MAX = 4096
-_UNKNOWN = -1
+_NONE = -1
 _FOREIGN = -2
 """The base is not in this pack: such objects are read one by one."""
 
@@ -82,34 +83,52 @@ class _Family:
         return unit, size
 
 
+class _Tree(NamedTuple):
+    """The delta families of a pack, by position: flat arrays, for a pack may have millions of entries."""
+
+    parents: array[int]
+    last: array[int]
+    """The last child of each node, -1 for none."""
+    before: array[int]
+    """The child of the same parent that lies before the node, -1 for none."""
+
+    def children(self, node: int) -> Iterator[int]:
+        """Those of a node, the last in the pack first."""
+        child = self.last[node]
+        while child >= 0:
+            yield child
+            child = self.before[child]
+
+
 def plan_pack(
-    pack: Pack, index: PackIndex, skip: Callable[[bytes], bool] | None, found: PackPlan
+    pack: Pack, index: Index, skip: Callable[[bytes], bool] | None, found: PackPlan, layout: Layout | None = None
 ) -> Iterator[tuple[PackUnit, int]]:
-    """Units of all blobs of a pack, each with its estimated bytes. `skip` names objects that another pack has too."""
-    offsets = index.offsets()
-    order = sorted(range(index.count), key=offsets.__getitem__)
-    at = array("Q", (offsets[entry] for entry in order))
-    at.append(pack.end)
-    position = {offset: i for i, offset in enumerate(at)}
-    parents, sizes, roots, children, suspect = _headers(pack, index, at, position, found)
-    del position
-    for i, parent in enumerate(parents):
-        if parent == _FOREIGN:
-            found.foreign.extend(order[node] for node in _subtree(i, children))
+    """Units of all blobs of a pack, each with its estimated bytes. `skip` names objects that another pack has too.
+
+    `layout` is that of the pack, if it is known. Raises PermanentError for an index without sound offsets.
+    """
+    layout = layout or Layout(index, pack.end)
+    order, at = layout.order, layout.at
+    tree, roots, sizes, suspect = _headers(pack, index, layout, found)
+    pack.release_pages()
     if suspect:
-        found.foreign.extend(order[node] for node in _unrooted(at, parents, children, found))
+        for i, parent in enumerate(tree.parents):
+            if parent == _FOREIGN:
+                found.foreign.extend(order[node] for node in _subtree(i, tree))
+        found.foreign.extend(order[node] for node in _unrooted(at, tree, found))
     builder = _Family(str(pack.path))
-    for root in roots:
+    for root, size in zip(roots, sizes, strict=True):
         stack = [root]
         while stack:
             node = stack.pop()
             entry = order[node]
-            base = _base_place(builder, parents[node], parents, order, at)
+            base = _base_place(builder, tree.parents[node], tree.parents, order, at)
             wanted = skip is None or not skip(index.name(entry))
             builder.placed[node] = builder.add(entry, at[node], at[node + 1], base, wanted=wanted)
             if wanted:
-                builder.bytes += sizes[root]  # members of a family resemble its root in size
-            stack.extend(reversed(children.get(node, ())))
+                builder.bytes += size  # members of a family resemble its root in size
+            if tree.last[node] >= 0:
+                stack.extend(tree.children(node))
             if builder.bytes >= UNIT_BYTES or len(builder.wanted) >= UNIT_NODES_MAX:
                 yield builder.unit()
         builder.placed.clear()
@@ -117,68 +136,72 @@ def plan_pack(
         yield builder.unit()
 
 
-def _headers(
-    pack: Pack, index: PackIndex, at: array[int], position: dict[int, int], found: PackPlan
-) -> tuple[list[int], array[int], list[int], dict[int, list[int]], bool]:
-    """(parent of every node, size of every node, blob roots in pack order, children of every base, suspect).
+def _headers(pack: Pack, index: Index, layout: Layout, found: PackPlan) -> tuple[_Tree, array[int], array[int], bool]:
+    """(families, blob roots in pack order, their sizes, suspect).
 
-    Suspect: some delta may lead to no root. A base by distance lies before its delta, so only bases by name, a distance
-    of nothing, and damaged headers can cause that; most packs have none of them.
+    Suspect: some delta may lead to no root of this pack. A base by distance lies before its delta, so only bases by
+    name, a distance of nothing or to no entry, and damaged headers can cause that; most packs have none of them.
     """
     suspect = False
-    parents: list[int] = []
+    count = index.count
+    blank = array("i", [_NONE]) * count
+    tree = _Tree(blank, blank[:], blank[:])
+    parents, last, before = tree
+    roots: array[int] = array("I")
     sizes: array[int] = array("Q")
-    roots: list[int] = []
-    children: dict[int, list[int]] = {}
-    add_parent, add_size = parents.append, sizes.append
-    for i, offset in enumerate(at[:-1]):
-        parent = _UNKNOWN
+    position, entry_at = layout.position, pack.entry
+    for i, offset in enumerate(layout.at[:-1]):
         try:
-            header = pack.entry(offset)
+            header = entry_at(offset)
         except PermanentError as err:
             found.damaged.append((offset, str(err)))
-            add_parent(parent)
-            add_size(0)
             suspect = True
             continue
-        if header.kind == OFS_DELTA:
-            parent = position.get(header.base, _FOREIGN)
-            suspect = suspect or parent >= i
-        elif header.kind == REF_DELTA:
+        kind = header.kind
+        if kind == BLOB:
+            roots.append(i)
+            sizes.append(header.size)
+            continue
+        if kind == OFS_DELTA:
+            parent = position(header.base)
+            suspect = suspect or parent < 0 or parent >= i
+        elif kind == REF_DELTA:
             suspect = True
             entry = index.find(pack.base_name(header))
-            parent = _FOREIGN if entry is None else position[index.offset(entry)]
-        elif header.kind == BLOB:
-            roots.append(i)
-        add_parent(parent)
-        add_size(header.size)
-        if parent >= 0:
-            children.setdefault(parent, []).append(i)
-    return parents, sizes, roots, children, suspect
+            parent = -1 if entry is None else position(index.offset(entry))
+        else:
+            continue
+        if parent < 0:
+            parents[i] = _FOREIGN
+        else:
+            parents[i] = parent
+            before[i] = last[parent]
+            last[parent] = i
+    return tree, roots, sizes, suspect
 
 
-def _unrooted(at: array[int], parents: list[int], children: dict[int, list[int]], found: PackPlan) -> Iterator[int]:
+def _unrooted(at: array[int], tree: _Tree, found: PackPlan) -> Iterator[int]:
     """Deltas that no sound root leads to: of damaged bases, or in a circle. Reading them one by one says why."""
     damaged = {offset for offset, _ in found.damaged}
-    reached = bytearray(len(parents))
-    for i, parent in enumerate(parents):
+    reached = bytearray(len(tree.parents))
+    for i, parent in enumerate(tree.parents):
         if parent < 0 and at[i] not in damaged:
-            for node in _subtree(i, children):
+            for node in _subtree(i, tree):
                 reached[node] = 1
-    for i, parent in enumerate(parents):
+    for i, parent in enumerate(tree.parents):
         if parent >= 0 and not reached[i]:
             yield i
 
 
-def _subtree(node: int, children: dict[int, list[int]]) -> Iterator[int]:
+def _subtree(node: int, tree: _Tree) -> Iterator[int]:
     stack = [node]
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(children.get(node, ()))
+        stack.extend(tree.children(node))
 
 
-def _base_place(builder: _Family, parent: int, parents: list[int], order: list[int], at: array[int]) -> int:
+def _base_place(builder: _Family, parent: int, parents: array[int], order: array[int], at: array[int]) -> int:
     """The place of a base in the unit being built, -1 for none.
 
     Where a family was cut, the chain of bases is added again, unwanted: inflating it twice is cheap.

@@ -13,6 +13,8 @@ from gossip.schemas.protocols import Lineage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gossip.connectors.git.packs.file import Checks
+    from gossip.connectors.git.packs.index import Index
     from gossip.connectors.git.packs.plan import PackUnit
 
 HELD_BYTES_MAX = 48 * 1024 * 1024
@@ -39,8 +41,11 @@ class Rebuilt(NamedTuple):
 class UnitReader:
     """Rebuilds the wanted objects of one unit in its order."""
 
-    def __init__(self, pack: Pack, unit: PackUnit) -> None:
+    def __init__(self, pack: Pack, unit: PackUnit, index: Index | None = None, checks: Checks | None = None) -> None:
+        """With `checks`, and the index that they need, objects that do not stand them are errors."""
         self._pack = pack
+        self._index = index
+        self._checks = checks
         self._unit = unit
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
@@ -62,6 +67,8 @@ class UnitReader:
                         yield Rebuilt(node, None, pieces)
                     continue
                 data, raw = self._content(node)
+                if wanted and self._checks is not None:
+                    self._checks.content(self._name(node), BLOB, data)
             except PermanentError as err:
                 if wanted:
                     yield Rebuilt(node, None, error=err)
@@ -72,6 +79,7 @@ class UnitReader:
             self._keep(node, data, lineage)
             if wanted:
                 yield Rebuilt(node, data, lineage=lineage)
+        self._pack.release_pages()
 
     def _pieces(self, node: int) -> Iterator[bytes] | None:
         if self._unit.bases[node] >= 0 or self._waiting[node]:
@@ -79,7 +87,15 @@ class UnitReader:
         entry = self._pack.entry(self._unit.offsets[node])
         if entry.kind != BLOB or entry.size < STREAM_BYTES_MIN:
             return None
-        return self._pack.inflate_chunks(entry, self._unit.ends[node])
+        pieces = self._pack.inflate_chunks(entry, self._unit.ends[node])
+        if self._checks is None:
+            return pieces
+        self._checks.stored(self._unit.offsets[node], self._unit.ends[node])
+        return self._checks.streamed(self._name(node), entry.size, pieces)
+
+    def _name(self, node: int) -> bytes:
+        assert self._index is not None
+        return self._index.name(self._unit.entries[node])
 
     def _content(self, node: int) -> tuple[bytes, bytes]:
         """The object of a node, and what is stored of it: a delta, or the object again. Bases that are no longer held
@@ -92,6 +108,8 @@ class UnitReader:
             node = unit.bases[node]
         data = raw = self._held[node] if node >= 0 else b""
         for step in reversed(chain):
+            if self._checks is not None:
+                self._checks.stored(unit.offsets[step], unit.ends[step])
             raw = pack.inflate(pack.entry(unit.offsets[step]), unit.ends[step])
             data = raw if unit.bases[step] < 0 else pack.resolve(data, raw)
         return data, raw

@@ -86,8 +86,8 @@ def encode(item: Item) -> bytes:
     return head + (zlib.compress(item.data) if item.raw is None else item.raw)
 
 
-def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False) -> bytes:
-    """An index of (name, offset); `large`: every offset through the table of 64-bit offsets."""
+def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False, pack: bytes = b"") -> bytes:
+    """An index of (name, offset); `large`: every offset through the table of 64-bit offsets. `pack`: whose it is."""
     ordered = sorted(names)
     fanout = b"".join(struct.pack(">I", sum(name[0] <= first for name, _ in ordered)) for first in range(256))
     crcs = b"\0\0\0\0" * len(ordered)
@@ -97,15 +97,50 @@ def index_v2(names: Sequence[tuple[bytes, int]], *, large: bool = False) -> byte
         is_wide = large or offset >= 1 << 31
         small += struct.pack(">I", 0x8000_0000 | wide.index(offset) if is_wide else offset)
     table = b"".join(struct.pack(">Q", offset) for offset in wide)
-    body = b"\xfftOc\0\0\0\2" + fanout + b"".join(name for name, _ in ordered) + crcs + small + table + b"\0" * 20
+    body = (
+        b"\xfftOc\0\0\0\2"
+        + fanout
+        + b"".join(name for name, _ in ordered)
+        + crcs
+        + small
+        + table
+        + (pack[-20:] or b"\0" * 20)
+    )
     return body + hashlib.sha1(body).digest()
 
 
-def index_v1(names: Sequence[tuple[bytes, int]]) -> bytes:
-    """An index in the old form."""
+def index_v1(names: Sequence[tuple[bytes, int]], pack: bytes = b"") -> bytes:
+    """An index in the old form. `pack`: whose it is."""
     ordered = sorted(names)
     fanout = b"".join(struct.pack(">I", sum(name[0] <= first for name, _ in ordered)) for first in range(256))
-    body = fanout + b"".join(struct.pack(">I", offset) + name for name, offset in ordered) + b"\0" * 20
+    body = fanout + b"".join(struct.pack(">I", offset) + name for name, offset in ordered)
+    body += pack[-20:] or b"\0" * 20
+    return body + hashlib.sha1(body).digest()
+
+
+def multi_index(packs: Sequence[str], objects: Sequence[tuple[bytes, int, int]], *, large: bool = False) -> bytes:
+    """A multi-pack index of (name, number of the pack, offset); `large`: every offset through the 64-bit table."""
+    ordered = sorted(objects)
+    wide = [offset for _, _, offset in ordered if large or offset >= 1 << 31]
+    table = b""
+    for _, pack, offset in ordered:
+        is_wide = large or offset >= 1 << 31
+        table += struct.pack(">II", pack, 0x8000_0000 | wide.index(offset) if is_wide else offset)
+    names = b"".join(f"{pack}.idx".encode() + b"\0" for pack in packs)
+    chunks = [
+        (b"PNAM", names + b"\0" * (-len(names) % 4)),
+        (b"OIDF", b"".join(struct.pack(">I", sum(name[0] <= n for name, _, _ in ordered)) for n in range(256))),
+        (b"OIDL", b"".join(name for name, _, _ in ordered)),
+        (b"OOFF", table),
+    ]
+    if wide:
+        chunks.append((b"LOFF", b"".join(struct.pack(">Q", offset) for offset in wide)))
+    head = b"MIDX" + struct.pack(">BBBBI", 1, 1, len(chunks), 0, len(packs))
+    at = len(head) + 12 * (len(chunks) + 1)
+    for name, data in chunks:
+        head += name + struct.pack(">Q", at)
+        at += len(data)
+    body = head + b"\0" * 4 + struct.pack(">Q", at) + b"".join(data for _, data in chunks)
     return body + hashlib.sha1(body).digest()
 
 
@@ -126,5 +161,5 @@ def write_pack(objects: Path, items: Sequence[Item], label: str = "1") -> Path:
     data, names = pack_bytes(items)
     path = folder / f"pack-{label}.pack"
     path.write_bytes(data)
-    path.with_suffix(".idx").write_bytes(index_v2(names))
+    path.with_suffix(".idx").write_bytes(index_v2(names, pack=data))
     return path

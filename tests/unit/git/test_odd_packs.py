@@ -14,7 +14,7 @@ from gossip.connectors.git.source import GitSource
 from gossip.connectors.git.store import ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
-from gossip.schemas.units import ScanUnit, Target
+from gossip.schemas.units import PlanReport, ScanUnit, Target
 from tests.support.repos import RepoWriter
 from tests.unit.git.handmade import BLOB, REF_DELTA, Item, blob, index_v2, object_id, varint, write_pack
 from tests.unit.git.reading import read_pack
@@ -151,3 +151,21 @@ def test_large_offsets_one_by_one_and_together(tmp_path: Path) -> None:
     for ask in (index.offsets, lambda: index.offset(0)):
         with pytest.raises(PermanentError, match="large offset"):
             ask()
+
+
+def test_index_of_a_pack_that_is_laid_out_alike(tmp_path: Path) -> None:
+    """Every offset of the other pack is one of this one too: only the names are wrong, and they are not believed."""
+    w = RepoWriter.create(tmp_path / "repo")
+    objects = w.git_dir / "objects"
+    one = write_pack(objects, [blob(b"%d is one" % n) for n in range(3)], "1")
+    two = write_pack(tmp_path / "two", [blob(b"%d is two" % n) for n in range(3)], "2")
+    one.with_suffix(".idx").write_bytes(two.with_suffix(".idx").read_bytes())
+    source = GitSource(Target("git", str(w.built().path), "repo"))
+    planned = list(source.plan())
+    opened = [each for unit in planned if isinstance(unit, ScanUnit) for each in source.open(unit)]
+    assert {each.where for each in opened if isinstance(each, Loss)} == {
+        object_id(b"%d is two" % n).hex() for n in range(3)
+    }
+    assert len(opened) == 3
+    (report,) = (each for each in planned if isinstance(each, PlanReport))
+    assert [(loss.kind, loss.where) for loss in report.losses] == [("damaged-object", str(one))]
