@@ -1,4 +1,4 @@
-"""The views of the lake in SQL, over the tables' rows (`occurrence_rows`, `ledger_rows`, `run_rows`).
+"""The views of the lake in SQL, over the tables' rows (`occurrence_rows`, `ledger_rows`, `run_rows`, `triage_rows`).
 
 Rows of a target come through one lane, so that (seq, ordinal) orders all that is said about it. `moment`, in
 the view `history`, is both in one number.
@@ -95,6 +95,14 @@ SELECT * EXCLUDE (rank, code, detail), code, detail FROM (
 """
 """One row a unit and policy: the highest of its statuses, and of those the last."""
 
+TRIAGE = """
+SELECT *, coalesce(status = 'accepted' AND until <= now(), false) AS expired,
+       CASE WHEN status = 'accepted' AND until <= now() THEN 'open' ELSE status END AS holds
+FROM (SELECT * FROM triage_rows
+      QUALIFY row_number() OVER (PARTITION BY tenant, finding_id ORDER BY seq DESC) = 1)
+"""
+"""The last verdict on every finding that has one; `holds` is what it comes to now: an acceptance may be over."""
+
 VIEWS = (
     ("history", HISTORY),
     ("rule_events", RULE_EVENTS),
@@ -104,5 +112,6 @@ VIEWS = (
     ("findings", FINDINGS),
     ("ledger", LEDGER),
     ("runs", "SELECT * FROM run_rows"),
+    ("triage", TRIAGE),
 )
 """Name and text of every view, each after those that it uses."""
