@@ -56,11 +56,11 @@ class Answer:
         import pyarrow as pa
 
         reader: Any = None
-        with _Explained():
+        with Explained():
             reader = self._relation.to_arrow_reader(ROWS_PER_BATCH)
         empty = True
         while True:
-            with _Explained():
+            with Explained():
                 batch = next(reader, None)
             if batch is None:
                 break
@@ -82,7 +82,7 @@ def query(place: Location, sql: str, parameters: Mapping[str, Any] | None = None
     """
     connection = connect(place)
     try:
-        with _Explained():
+        with Explained():
             _only_reads(connection, sql)
             relation = connection.sql(sql, params=dict(parameters) if parameters else None)
             columns = tuple(relation.columns)
@@ -139,7 +139,7 @@ def _only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise MisuseError(f"the query is {statements[0].type.name}; the lake can only be read: give a SELECT")
 
 
-class _Explained:
+class Explained:
     """Turns what DuckDB raises into errors of ours, around one call."""
 
     def __enter__(self) -> None:

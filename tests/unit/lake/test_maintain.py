@@ -23,7 +23,7 @@ from gossip.schemas.errors import GossipError, MisuseError, PermanentError, Retr
 from gossip.schemas.ledger import LaneContext, RunRecord, Status
 from gossip.schemas.rows import Accepted, Columns, Stamp, arrow_table, ledger_columns, occurrence_columns
 from gossip.schemas.summary import Summary
-from gossip.schemas.tables import LEDGER, OCCURRENCES, RUNS, TABLE_VERSION, TABLES, arrow_schema
+from gossip.schemas.tables import LEDGER, OCCURRENCES, TABLE_VERSION, TABLES, arrow_schema
 from tests.support.lake import START, context, digest, finding, lane, unit
 
 
