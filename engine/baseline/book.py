@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Baseline:
-    """Entries by what they are about. `key_id`: that of the tenant key that all hashes were made with, 64 hex digits."""
+    """Entries by what they are about. `key_id`: of the tenant key that made the hashes, 64 hex digits."""
 
     key_id: str
     entries: dict[Known, Entry] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Baseline:
 
 def entry(secret_hash: str, rule_id: str, place: str = "", reason: str = "") -> Entry:
     """An entry of texts as they come: what would break a line is escaped, what is too long is cut."""
-    known = Known(secret_hash, _one_line(rule_id))
+    known = Known(secret_hash, _one_line(rule_id).strip())
     return Entry(known, _one_line(place)[:_PLACE_CHARS_MAX].strip(), _one_line(reason)[:_REASON_CHARS_MAX].strip())
 
 
@@ -143,7 +143,7 @@ def _parsed(line: str, at: str) -> Entry:
 
 
 def _one_line(text: Iterable[str]) -> str:
-    """Characters that no line of a text file holds, or that steer a terminal, as escapes. Applied twice it is the same."""
+    """Characters that no line of a text file holds, or that steer a terminal, as escapes. Twice is as once."""
     return "".join(char if char.isprintable() else _escape(ord(char)) for char in text)
 
 
@@ -155,5 +155,5 @@ def _escape(code: int) -> str:
 
 def suppresses(baseline: Baseline, secret_hash: str, rule_id: str) -> Known | None:
     """What in the baseline a finding is; None for a new one."""
-    known = Known(secret_hash, _one_line(rule_id))
+    known = Known(secret_hash, _one_line(rule_id).strip())
     return known if known in baseline.entries else None

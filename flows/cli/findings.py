@@ -42,7 +42,7 @@ def _in_lake(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, format by extension.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, not 1, when there are findings.")
 @click.pass_context
-def findings(ctx: click.Context, **values: Any) -> None:
+def findings(ctx: click.Context, /, **values: Any) -> None:
     """List the findings of a lake, one row a secret with all its places, oldest first.
 
     --status: open, accepted, fixed and false are what people decided; present, removed, reappeared, retracted and
@@ -63,7 +63,7 @@ def findings(ctx: click.Context, **values: Any) -> None:
 @click.option("--rules", "rules_file", metavar="FILE", help="Rules that say how to rotate; default: built in.")
 @click.option("-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def show(ctx: click.Context, finding: str, **values: Any) -> None:
+def show(ctx: click.Context, /, finding: str, **values: Any) -> None:
     """All about one finding: places, commits, who, whether it is still in the head, and how to rotate it.
 
     ID is a finding's id, or at least its first 8 digits.
@@ -83,7 +83,7 @@ def _judging(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--reason", required=True, help="Why it is left as it is.")
 @click.option("--until", metavar="DATE", help="Open again after DATE.")
 @click.pass_context
-def accept(ctx: click.Context, **values: Any) -> None:
+def accept(ctx: click.Context, /, **values: Any) -> None:
     """Leave findings as they are, for a reason, and maybe until a date."""
     _judge(ctx, values, "accepted")
 
@@ -92,7 +92,7 @@ def accept(ctx: click.Context, **values: Any) -> None:
 @_judging
 @click.option("--reason", default="", help="What was done.")
 @click.pass_context
-def fix(ctx: click.Context, **values: Any) -> None:
+def fix(ctx: click.Context, /, **values: Any) -> None:
     """Say that a secret was revoked or replaced, so that its copies are worthless."""
     _judge(ctx, values, "fixed")
 
@@ -101,7 +101,7 @@ def fix(ctx: click.Context, **values: Any) -> None:
 @_judging
 @click.option("--reason", required=True, help="Why it is no secret.")
 @click.pass_context
-def false_(ctx: click.Context, **values: Any) -> None:
+def false_(ctx: click.Context, /, **values: Any) -> None:
     """Say that findings are no secrets."""
     _judge(ctx, values, "false")
 
@@ -110,7 +110,7 @@ def false_(ctx: click.Context, **values: Any) -> None:
 @_judging
 @click.option("--reason", default="", help="Why.")
 @click.pass_context
-def reopen(ctx: click.Context, **values: Any) -> None:
+def reopen(ctx: click.Context, /, **values: Any) -> None:
     """Take back what was said of findings: they are open again."""
     _judge(ctx, values, "open")
 

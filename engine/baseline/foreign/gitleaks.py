@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from gossip.engine.baseline.foreign.claims import Claim, mapping_of, number_of, place_of, plain_path, text_of
 
 REASON = "left out for gitleaks"
+_REDACTED = "REDACTED"
 _FINGERPRINT = re.compile(
     r"(?:(?P<commit>[0-9a-f]{40}|[0-9a-f]{64}):)?(?P<file>.+):(?P<rule>[^:]+):(?P<line>[0-9]{1,9})"
 )
@@ -35,7 +36,7 @@ def report(data: object, reason: str = REASON) -> Iterator[Claim]:
         line, commit = number_of(record.get("StartLine")), text_of(record.get("Commit"))
         rule, secret = text_of(record.get("RuleID")), text_of(record.get("Secret"))
         # A redacted secret ends in dots, or is the word; it says nothing.
-        whole = secret and secret != "REDACTED" and not secret.endswith("...")
+        whole = secret and not secret.endswith((_REDACTED, "..."))
         yield Claim(
             f"{place_of(path, line, commit)} {rule}",
             reason,

@@ -14,7 +14,7 @@ _HELP = "give a baseline, an ignore file or a JSON report of one of these scanne
 
 
 def read_claims(text: str, where: str, kind: str = "auto") -> list[Claim]:
-    """The claims of a file. Raises MisuseError for a file of another kind; a line that is wrong is a claim that says so.
+    """The claims of a file. Raises MisuseError for a file of another kind; a wrong line is a claim that says so.
 
     `kind`: a name of FORMATS, or `auto`. No message shows what stands in the file.
     """
@@ -85,14 +85,14 @@ def _betterleaks(text: str) -> Iterator[Claim]:
         return betterleaks.findings(one["finding"] for one in lines if "finding" in one)
     found = [data["finding"]] if "finding" in data else data.get("findings")
     if not isinstance(found, list):
-        raise ValueError("a report has findings")
+        raise ValueError("a report has findings")  # noqa: TRY004 - see above
     return betterleaks.findings(iter(found))
 
 
 def _detect_secrets(text: str) -> Iterator[Claim]:
     data = mapping_of(json.loads(text))
     if not isinstance(data.get("results"), dict):
-        raise ValueError("a baseline has results")
+        raise ValueError("a baseline has results")  # noqa: TRY004 - see above
     return detect_secrets.baseline(data)
 
 
