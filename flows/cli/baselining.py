@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gossip.engine.baseline.book import Baseline, Entry
+    from gossip.flows.baselines import KnownSecrets
     from gossip.schemas.finding import Finding
     from gossip.schemas.summary import Summary
 
@@ -109,8 +110,8 @@ def import_(options: BaselineOptions, source: str, kind: str, hmac_key_file: str
     met = match_claims(claims, findings, _spellings, key)
     before = len(baseline)
     for one in met:
-        known = [entry for entry in entries_of(one.findings, options.reason or one.claim.reason)]
-        _add(baseline, (entry for entry in known if entry.known not in baseline.entries))
+        entries = entries_of(one.findings, options.reason or one.claim.reason)
+        _add(baseline, (entry for entry in entries if entry.known not in baseline.entries))
     write_baseline(options.file, baseline)
     missed = [one for one in met if one.problem]
     for one in missed:
