@@ -47,10 +47,12 @@ SELECT tenant, occurrence_id, retracted, min(seq * 2147483648 + ordinal) AS mome
 """
 """A place that was found under several policies is one: as it was found first. Narrow, so that it costs little."""
 
-_PLACES = f"""
-SELECT n, {{place}} AS place FROM occurrences o
-JOIN wanted w USING (tenant, finding_id) JOIN ({_FIRST}) f USING (tenant, occurrence_id, retracted)
-WHERE o.seq * 2147483648 + o.ordinal = f.moment AND n <= {{shown}} AND (w.gone OR NOT retracted) {{also}}
+_ONCE = "SELECT count(*) = count(DISTINCT occurrence_id) FROM occurrence_rows WHERE kind = 'found'"
+"""Whether there is no such place, as in most lakes: then they need not be looked for."""
+
+_PLACES = """
+SELECT n, {place} AS place FROM occurrences o JOIN wanted w USING (tenant, finding_id) {first}
+WHERE n <= {shown} AND (w.gone OR NOT retracted) {also}
 ORDER BY n, coalesce(try_cast(date AS TIMESTAMPTZ), seen_at), path, start, occurrence_id
 """
 
@@ -152,8 +154,11 @@ class Findings:
     def _placed(self, of: str, also: str, values: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The places of every row, as JSON, in the order of the rows. Read whole: there can be one reader."""
         place = _object(*((name, f'"{name}"') for name in PLACE_FIELDS))
-        text = _PLACES.format(place=place, of=of, also=also, shown=self.shown)
         with Explained():
+            ((once,),) = self._connection.execute(_ONCE).fetchall()
+            first = "" if once else f"JOIN ({_FIRST.format(of=of)}) f USING (tenant, occurrence_id, retracted)"
+            also += "" if once else " AND o.seq * 2147483648 + o.ordinal = f.moment"
+            text = _PLACES.format(place=place, first=first, also=also, shown=self.shown)
             batches = self._connection.sql(text, params=values or None).to_arrow_table().to_batches(ROWS_PER_BATCH)
         return ((n, [text for _, text in pairs]) for n, pairs in groupby(_pairs(iter(batches)), key=itemgetter(0)))
 

@@ -22,7 +22,7 @@ VERDICTS = 100
 ROUNDS = 5
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("-f", "table"),
-    ("-f", "table", "--level", "high", "--path", "src/*7.py", "--author", "ann", "--since", "2025-01-10"),
+    ("-f", "table", "--level", "high", "--path", "src/*7.py", "--author", "ann", "--since", "2025-01-02"),
     ("-f", "table", "--status", "accepted"),
     ("-f", "jsonl", "--limit", "100"),
     ("-f", "jsonl"),
