@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gossip.flows.cli.lake import STORAGE_HELP
+from gossip.schemas.errors import MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "jsonl", "csv")
 STATUSES = ("open", "accepted", "fixed", "false", "unknown", "present", "removed", "reappeared", "retracted", "all")
+
+
+_LAKE = ("state", "uri", "options")
 
 
 def _in_lake(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,10 +55,20 @@ def findings(ctx: click.Context, /, **values: Any) -> None:
     Exit code 0: none; 1: some, whatever --limit shows; 2: bad usage.
     """
     if ctx.invoked_subcommand is not None:
+        _only_names_a_lake(ctx)
         return
     from gossip.flows.cli.triaging import list_findings
 
     sys.exit(list_findings(values))
+
+
+def _only_names_a_lake(ctx: click.Context) -> None:
+    """Raises MisuseError for a filter in front of a command, which would not heed it."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in _LAKE:
+            raise MisuseError(f"{parameter.opts[0]} is for the list of findings, not for {ctx.invoked_subcommand}")
 
 
 @findings.command()
@@ -124,4 +138,4 @@ def _judge(ctx: click.Context, values: dict[str, Any], status: VerdictStatus) ->
 def _with_parent(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     """`gossip findings --state DIR show ID` means what `gossip findings show ID --state DIR` does."""
     above = ctx.parent.params if ctx.parent is not None else {}
-    return values | {name: values[name] or above.get(name) for name in ("state", "uri", "options")}
+    return values | {name: values[name] or above.get(name) for name in _LAKE}

@@ -88,6 +88,8 @@ def test_filters_and_exit_codes(state: Path) -> None:
     assert findings(state, "--status", "odd").code == 2
     assert gossip("findings").code == 2
     assert findings(state / "elsewhere").code == 2
+    ran = findings(state, "--level", "high", "show", of(state, "a.py"))
+    assert (ran.code, ran.error_lines[-1]) == (2, "gossip: --level is for the list of findings, not for show")
 
 
 def test_table(state: Path, tmp_path: Path) -> None:
