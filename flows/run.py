@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from gossip.engine.rules.model import RuleSet
+    from gossip.schemas.finding import Finding
     from gossip.schemas.protocols import Reporter
 
 STDIN = "-"
@@ -33,6 +34,13 @@ class Watcher(Protocol):
 
     def update(self, summary: Summary, planned_bytes: int) -> None:
         """Called after every result."""
+
+
+class KnownSecrets(Protocol):
+    """Secrets that are not to be reported: a baseline."""
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether a finding is one of them. Asked once for each finding."""
 
 
 class RunReport:
@@ -48,6 +56,7 @@ class RunReport:
         reporters: Sequence[Reporter],
         rules: RuleSet,
         watcher: Watcher | None = None,
+        known: KnownSecrets | None = None,
     ) -> None:
         self.summary = Summary(
             targets=[target.name for target in config.targets],
@@ -59,6 +68,7 @@ class RunReport:
         self._min_confidence = config.min_confidence
         self._reporters = list(reporters)
         self._watcher = watcher
+        self._known = known
         self._planned_bytes = 0
         self._started = time.monotonic()
         self._closed = False
@@ -70,6 +80,9 @@ class RunReport:
         """Add one result."""
         summary = self.summary
         for finding in result.findings:
+            if self._known is not None and self._known.covers(finding):
+                summary.suppressed["baseline"] += 1
+                continue
             if finding.confidence < self._min_confidence:
                 summary.suppressed["confidence"] += 1
                 continue

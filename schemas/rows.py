@@ -18,6 +18,7 @@ from gossip.schemas.finding import FINDING_FIELDS, Finding, Part
 from gossip.schemas.ledger import DETAIL_CHARS_MAX, LOSS_NAMES_MAX, Event, LaneContext, RunRecord, Status, UnitRecord
 from gossip.schemas.summary import Loss, Summary
 from gossip.schemas.tables import KIND_FOUND, LEDGER, OCCURRENCES, RUNS, TABLES, arrow_schema
+from gossip.schemas.triage import Verdict
 
 _LENGTH = re.compile(r"\((\d{1,18})\)\Z")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
@@ -136,6 +137,15 @@ def run_columns(run: RunRecord, summary: Summary) -> Columns:
         "gossip_version": summary.version,
     }
     return {name: [value] for name, value in row.items()}
+
+
+def triage_columns(verdicts: Sequence[Verdict], tenant: str, seq: int) -> Columns:
+    """Columns of `triage` for a commit: one row a verdict."""
+    columns: Columns = {f.name: [getattr(verdict, f.name) for verdict in verdicts] for f in fields(Verdict)}
+    columns["reason"] = [verdict.reason or None for verdict in verdicts]
+    columns["tenant"] = [tenant] * len(verdicts)
+    columns["seq"] = [seq] * len(verdicts)
+    return columns
 
 
 def arrow_table(table: str, columns: Columns) -> Any:

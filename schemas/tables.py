@@ -13,11 +13,12 @@ from typing import Any, Literal, NamedTuple
 OCCURRENCES = "occurrences"
 LEDGER = "ledger"
 RUNS = "runs"
+TRIAGE = "triage"
 
 TABLE_VERSION = 2
 """Format of all tables. A reader accepts its own version and older ones; it refuses a newer one.
 
-1: the first. 2: `unreachable` in `occurrences`.
+1: the first. 2: `unreachable` in `occurrences`. The table `triage` came later; a lake without it has no verdicts.
 """
 
 META_TABLE = "gossip.table"
@@ -147,7 +148,20 @@ RUNS_COLUMNS: tuple[Column, ...] = (
     Column("gossip_version", "string", "Version of Gossip.", True),
 )
 
-TABLES = MappingProxyType({LEDGER: LEDGER_COLUMNS, OCCURRENCES: OCCURRENCES_COLUMNS, RUNS: RUNS_COLUMNS})
+TRIAGE_COLUMNS: tuple[Column, ...] = (
+    Column("tenant", "string", "Name of the tenant that the finding belongs to.", True),
+    Column("finding_id", "string", "The finding that was judged: 64 hex digits.", True),
+    Column("seq", "int64", "Number of the commit, from 1: of two verdicts on a finding the later one holds.", True),
+    Column("status", "string", "`open`, `accepted`, `fixed` or `false`.", True),
+    Column("reason", "string", "Why, as its author wrote it."),
+    Column("until", "timestamp", "When an acceptance ends and the finding is open again; null: never."),
+    Column("author", "string", "Who judged: a name that the author gave, or that of the login.", True),
+    Column("decided_at", "timestamp", "When. Clock of the author's machine.", True),
+)
+
+TABLES = MappingProxyType(
+    {LEDGER: LEDGER_COLUMNS, OCCURRENCES: OCCURRENCES_COLUMNS, RUNS: RUNS_COLUMNS, TRIAGE: TRIAGE_COLUMNS}
+)
 """Name of a table -> its columns, sorted by name."""
 
 

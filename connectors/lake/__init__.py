@@ -1,1 +1,1 @@
-"""The lake: Delta tables of occurrences, ledger and runs, in a folder or a bucket. `docs/lake.md` describes them."""
+"""The lake: Delta tables of occurrences, ledger, runs and verdicts, in a folder or a bucket: `docs/lake.md`."""

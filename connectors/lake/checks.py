@@ -100,6 +100,19 @@ CHECKS: tuple[tuple[str, str, str], ...] = (
         ),
     ),
     (
+        "triage-shape",
+        "a verdict has an unknown status, no finding's id, or an end though it is no acceptance",
+        (
+            "SELECT finding_id AS id FROM triage_rows WHERE status NOT IN ('open', 'accepted', 'fixed', 'false') "
+            "OR NOT regexp_full_match(finding_id, '[0-9a-f]{64}') OR (until IS NOT NULL AND status <> 'accepted')"
+        ),
+    ),
+    (
+        "triage-twice",
+        "two verdicts on a finding have the same number, so that neither is the last",
+        "SELECT finding_id AS id FROM triage_rows GROUP BY tenant, finding_id, seq HAVING count(*) > 1",
+    ),
+    (
         "preview-shape",
         "a preview shows more than four characters and a length, or a hash is no hash",
         (
@@ -122,6 +135,8 @@ TEXT_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("ledger_rows", "version", "unit_id"),
     ("ledger_rows", "detail", "unit_id"),
     ("ledger_rows", "array_to_string(loss_names, ' ')", "unit_id"),
+    ("triage_rows", "reason", "finding_id"),
+    ("triage_rows", "author", "finding_id"),
     ("run_rows", "array_to_string(targets, ' ')", "run_id"),
     ("run_rows", "array_to_string(loss_names, ' ')", "run_id"),
 )

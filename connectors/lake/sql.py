@@ -1,4 +1,4 @@
-"""The views of the lake in SQL, over the tables' rows (`occurrence_rows`, `ledger_rows`, `run_rows`).
+"""The views of the lake in SQL, over the tables' rows (`occurrence_rows`, `ledger_rows`, `run_rows`, `triage_rows`).
 
 Rows of a target come through one lane, so that (seq, ordinal) orders all that is said about it. `moment`, in
 the view `history`, is both in one number.
@@ -65,6 +65,7 @@ WITH valid AS (
          any_value(secret_hash) AS secret_hash, any_value(preview) AS preview, any_value(secret_bytes) AS secret_bytes,
          arg_max(target, seen_at) AS target, any_value(target_id) AS target_id,
          count(DISTINCT occurrence_id) AS places, count(DISTINCT path) AS paths,
+         min(coalesce(try_cast(date AS TIMESTAMPTZ), seen_at)) AS introduced,
          min(born) AS first_seen, max(last_of_all) AS last_found, bool_and(retracted) AS retracted,
          bool_and(coalesce(unreachable, false)) AS unreachable,
          arg_min({first}, (coalesce(try_cast(date AS TIMESTAMPTZ), 'infinity'), seen_at, path, start)) AS f,
@@ -76,12 +77,14 @@ WITH valid AS (
 SELECT tenant, finding_id, rule_id, description, confidence, level,
        CASE WHEN retracted THEN 'retracted' WHEN h.at_head IS NULL THEN 'open' WHEN NOT h.at_head THEN 'removed'
             WHEN h.came_back THEN 'reappeared' ELSE 'present' END AS state,
-       h.at_head, places, paths, first_seen, greatest(last_found, s.seen) AS last_seen,
+       coalesce(t.holds, 'open') AS status, t.reason, t.until, t.author AS decided_by, t.decided_at,
+       h.at_head, places, paths, introduced, first_seen, greatest(last_found, s.seen) AS last_seen,
        f.commit AS first_commit, f.author AS first_author, f.email AS first_email, f.date AS first_date,
        f.path AS first_path, f.line AS first_line, f.object_id AS first_object_id,
        CASE WHEN NOT h.at_head THEN h.removed_commit END AS removed_commit,
        secret_hash, preview, secret_bytes, validation, unreachable, target, target_id, rule_fingerprint
 FROM grouped LEFT JOIN heads h USING (tenant, finding_id) LEFT JOIN seen s USING (tenant, finding_id)
+LEFT JOIN triage t USING (tenant, finding_id)
 ORDER BY first_seen, rule_id, finding_id
 """.replace("{first}", "struct_pack(commit, author, email, date, path, line, object_id)")
 
@@ -95,12 +98,21 @@ SELECT * EXCLUDE (rank, code, detail), code, detail FROM (
 """
 """One row a unit and policy: the highest of its statuses, and of those the last."""
 
+TRIAGE = """
+SELECT *, coalesce(status = 'accepted' AND until <= now(), false) AS expired,
+       CASE WHEN status = 'accepted' AND until <= now() THEN 'open' ELSE status END AS holds
+FROM (SELECT * FROM triage_rows
+      QUALIFY row_number() OVER (PARTITION BY tenant, finding_id ORDER BY seq DESC) = 1)
+"""
+"""The last verdict on every finding that has one; `holds` is what it comes to now: an acceptance may be over."""
+
 VIEWS = (
     ("history", HISTORY),
     ("rule_events", RULE_EVENTS),
     ("presence", PRESENCE),
     ("heads", HEADS),
     ("occurrences", OCCURRENCES),
+    ("triage", TRIAGE),
     ("findings", FINDINGS),
     ("ledger", LEDGER),
     ("runs", "SELECT * FROM run_rows"),

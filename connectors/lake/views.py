@@ -15,14 +15,16 @@ from gossip.connectors.lake.sql import VIEWS
 from gossip.connectors.lake.storage import LakeMissingError, Location, reason
 from gossip.connectors.lake.table import LakeTable
 from gossip.schemas.errors import GossipError, MisuseError, PermanentError, RetryableError
-from gossip.schemas.tables import LEDGER, OCCURRENCES, RUNS, arrow_schema
+from gossip.schemas.tables import LEDGER, OCCURRENCES, RUNS, TRIAGE, arrow_schema
 
 if TYPE_CHECKING:
     import duckdb
 
 ROWS_PER_BATCH = 8192
 
-_ROWS_OF = MappingProxyType({LEDGER: "ledger_rows", OCCURRENCES: "occurrence_rows", RUNS: "run_rows"})
+_ROWS_OF = MappingProxyType(
+    {LEDGER: "ledger_rows", OCCURRENCES: "occurrence_rows", RUNS: "run_rows", TRIAGE: "triage_rows"}
+)
 _LOCK = (
     "SET TimeZone = 'UTC'",
     "SET temp_directory = ''",
@@ -54,11 +56,11 @@ class Answer:
         import pyarrow as pa
 
         reader: Any = None
-        with _Explained():
+        with Explained():
             reader = self._relation.to_arrow_reader(ROWS_PER_BATCH)
         empty = True
         while True:
-            with _Explained():
+            with Explained():
                 batch = next(reader, None)
             if batch is None:
                 break
@@ -73,14 +75,14 @@ class Answer:
 
 
 def query(place: Location, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
-    """Run one SELECT over `findings`, `occurrences`, `ledger`, `runs`; `$name` in it stands for a parameter.
+    """Run one SELECT over `findings`, `occurrences`, `ledger`, `runs`, `triage`; `$name` in it stands for a parameter.
 
     Reads the tables as they are now, whatever is committed or compacted meanwhile. Raises MisuseError for SQL that is
     wrong or does anything but read, and LakeMissingError.
     """
     connection = connect(place)
     try:
-        with _Explained():
+        with Explained():
             _only_reads(connection, sql)
             relation = connection.sql(sql, params=dict(parameters) if parameters else None)
             columns = tuple(relation.columns)
@@ -111,13 +113,13 @@ def connect(place: Location) -> duckdb.DuckDBPyConnection:
 
 
 def _open(place: Location) -> dict[str, LakeTable]:
-    """The tables that are there: a scan that has not ended has no `runs` yet.
+    """The tables that are there: a scan that has not ended has no `runs` yet, and who judged nothing no `triage`.
 
     The ledger is opened first: every unit that it names then has its occurrences.
     """
     found: dict[str, LakeTable] = {}
     missing: LakeMissingError | None = None
-    for name in (LEDGER, OCCURRENCES, RUNS):
+    for name in (LEDGER, OCCURRENCES, RUNS, TRIAGE):
         try:
             found[name] = LakeTable.open(place, name)
         except LakeMissingError as err:
@@ -137,7 +139,7 @@ def _only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise MisuseError(f"the query is {statements[0].type.name}; the lake can only be read: give a SELECT")
 
 
-class _Explained:
+class Explained:
     """Turns what DuckDB raises into errors of ours, around one call."""
 
     def __enter__(self) -> None:
@@ -164,7 +166,7 @@ def _explained(err: BaseException) -> GossipError:
         return MisuseError(f"the query may only read the lake: {why}")
     if isinstance(err, duckdb.Error):
         return MisuseError(
-            f"the query cannot be run: {why} (views: findings, occurrences, ledger, runs; `DESCRIBE findings` lists "
-            "columns)"
+            f"the query cannot be run: {why} (views: findings, occurrences, ledger, runs, triage; `DESCRIBE findings` "
+            "lists columns)"
         )
     return RetryableError(f"the lake cannot be read: {why}; try again")

@@ -11,7 +11,7 @@ from gossip.connectors.report.display import visible
 from gossip.schemas.finding import FINDING_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from gossip.schemas.finding import Finding
     from gossip.schemas.summary import Summary
@@ -45,9 +45,10 @@ def _item(value: Any) -> str:
     return f"{value['rule_id']}@{value['line']}:{value['column']}" if isinstance(value, dict) else str(value)
 
 
-def _row(values: Sequence[str]) -> bytes:
+def csv_row(values: Iterable[Any]) -> bytes:
+    """One row of values, each as `cell` shows it."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    csv.writer(buffer, lineterminator="\r\n").writerow(map(cell, values))
     return buffer.getvalue().encode()
 
 
@@ -63,7 +64,7 @@ class CsvReporter(CollectingReporter):
         columns = FINDING_FIELDS
         if any(finding.secret is not None for finding in findings):
             columns = (*columns, "secret")
-        yield _row(columns)
+        yield csv_row(columns)
         for finding in findings:
             record = finding.to_record()
-            yield _row([cell(record.get(name, "")) for name in columns])
+            yield csv_row(record.get(name, "") for name in columns)

@@ -32,7 +32,7 @@ def run_query(
 
     if (state is None) == (uri is None):
         raise MisuseError("name the lake: either --state DIR or --lake URI")
-    chosen = fmt or _default_format(output)
+    chosen = fmt or default_format(output)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise MisuseError("parquet is no text for a terminal: give -o FILE")
     place = lake_of(state, storage_options(options)) if state is not None else find_lake(uri or "", options)
@@ -51,7 +51,8 @@ def run_query(
         answer.close()
 
 
-def _default_format(output: str | None) -> str:
+def default_format(output: str | None) -> str:
+    """The format that an output's extension names; of stdout, what suits it. Raises MisuseError."""
     if output is None or output == "-":
         return "table" if sys.stdout.isatty() else "jsonl"
     extension = os.path.splitext(output)[1].lower()

@@ -17,7 +17,12 @@ from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
 
 COMMANDS = MappingProxyType(
     {
+        "baseline": (
+            "gossip.flows.cli.baseline:baseline",
+            "Keep known secrets in a file, so that scans leave them out.",
+        ),
         "eval": ("gossip.flows.cli.eval_:evaluate", "Measure findings against labels."),
+        "findings": ("gossip.flows.cli.findings:findings", "List findings to act on, one a secret, and judge them."),
         "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),
         "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),

@@ -37,6 +37,7 @@ class ScanOptions:
     scan_binary: bool = False
     show_secrets: bool = False
     tenant_key_file: str | None = None
+    baseline: str | None = None
     state: str | None = None
     lake: str | None = None
     storage_options: tuple[str, ...] = ()

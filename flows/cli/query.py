@@ -19,7 +19,7 @@ FORMATS = ("table", "jsonl", "csv", "parquet")
 def query(
     sql: str, state: str | None, uri: str | None, fmt: str | None, output: str | None, options: tuple[str, ...]
 ) -> None:
-    """Run one SELECT over the lake's views: findings, occurrences, ledger, runs.
+    """Run one SELECT over the lake's views: findings, occurrences, ledger, runs, triage.
 
     SQL is DuckDB's. It can only read the lake: no files, no network, no settings. `DESCRIBE findings` lists columns.
     """

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.flows.baselines import KnownSecrets, open_baseline
 from gossip.flows.cli.fetching import fetching
 from gossip.flows.cli.streams import is_terminal, say
 from gossip.flows.mirrors import is_waiting
@@ -49,10 +50,13 @@ def run_scan(options: ScanOptions) -> int:
     sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
     to = _topic(config, options)
+    known = None if options.baseline is None else KnownSecrets(options.baseline, open_baseline(options.baseline))
     with remembering(options, config, to) as session, fetching(config, options) as here:
         sources.add(target for target in here.targets if target not in config.targets)
-        config = replace(here, tenant_key=session.state.tenant_key) if session else here
-        return _run(config, options, session, sources, to)
+        final = replace(here, tenant_key=session.state.tenant_key) if session else here
+        if known is not None:
+            known.check_key(final.tenant_key)
+        return _run(final, options, session, sources, to, known)
 
 
 def _topic(config: ScanConfig, options: ScanOptions) -> EventTopic | None:
@@ -96,6 +100,7 @@ def _run(
     session: Session | None,
     sources: OpenedSources,
     to: EventTopic | None,
+    known: KnownSecrets | None,
 ) -> int:
     from gossip.flows.scan import build_detector, build_first_look
     from gossip.operators.worker import Worker
@@ -106,7 +111,7 @@ def _run(
         session.send_rest()
     bar = _progress_bar(options)
     reporters = _reporters(options, bar, to, session)
-    report = RunReport(config, reporters, detector.rule_set, bar)
+    report = RunReport(config, reporters, detector.rule_set, bar, known)
     repeated = len(options.targets) - len(config.targets)
     if repeated and not options.quiet:
         say(f"gossip: {repeated} of {len(options.targets)} targets are named more than once; each is scanned once\n")
@@ -124,7 +129,16 @@ def _run(
         return stopped
     if not options.quiet:
         _print_summary(report, debug=options.debug)
+        if known is not None:
+            say(known.said(complete=_sees_all(options) and not report.summary.losses))
     return report.summary.exit_code(exit_zero=options.exit_zero)
+
+
+def _sees_all(options: ScanOptions) -> bool:
+    """Whether a secret that the scan did not find is not there."""
+    narrowed = (options.branches, options.refs, options.excluded_refs, options.enabled_rules, options.disabled_rules)
+    chosen = options.state is not None or options.staged or options.since is not None or not options.history
+    return not (chosen or any(narrowed))
 
 
 def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
@@ -133,14 +147,16 @@ def scan_into(options: ScanOptions, reporter: Reporter) -> Summary:
     from gossip.operators.worker import Worker
 
     config = _config(options)
-    sources = OpenedSources(config.targets)
-    detector = build_detector(config)
-    report = RunReport(config, [reporter], detector.rule_set)
-    try:
-        _execute(Worker(config, sources, lambda: detector, None), options, report, None)
-        report.close()
-    finally:
-        report.abort()
+    sources = OpenedSources(target for target in config.targets if not is_waiting(target))
+    with fetching(config, options) as here:
+        sources.add(target for target in here.targets if target not in config.targets)
+        detector = build_detector(here)
+        report = RunReport(here, [reporter], detector.rule_set)
+        try:
+            _execute(Worker(here, sources, lambda: detector, None), options, report, None)
+            report.close()
+        finally:
+            report.abort()
     return report.summary
 
 
@@ -160,9 +176,10 @@ def _check_outputs(config: ScanConfig, options: ScanOptions) -> None:
     targets = (t for t in config.targets if t.kind != "stdin" and not is_waiting(t) and not is_elsewhere(t))
     places = [target.location for target in targets]
     taken = {os.path.realpath(place): "a target" for place in places}
-    for path, what in ((options.rules, "the rule file"), (options.tenant_key_file, "the tenant key file")):
+    read = ((options.rules, "rule file"), (options.tenant_key_file, "tenant key file"), (options.baseline, "baseline"))
+    for path, what in read:
         if path:
-            taken[os.path.realpath(path)] = what
+            taken[os.path.realpath(path)] = f"the {what}"
     if options.fmt is not None:
         format_of(options.fmt, None)
         taken[STDOUT] = "the output of --format"

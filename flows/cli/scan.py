@@ -49,6 +49,7 @@ from gossip.flows.cli.options import ScanOptions
 @click.option("--scan-binary", is_flag=True, help="Scan binary content of no known format too.")
 @click.option("--show-secrets", is_flag=True, help="Put the secrets into the output. Nothing else ever does.")
 @click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
+@click.option("--baseline", metavar="FILE", help="Leave out the secrets that FILE knows: see gossip baseline.")
 @click.option("--state", metavar="DIR", help="Remember what was scanned in DIR, and scan and report only what is new.")
 @click.option("--lake", metavar="URI", help="With --state: where findings are kept; default: DIR/lake.")
 @click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)

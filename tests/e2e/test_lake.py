@@ -200,7 +200,7 @@ def test_upkeep(state: Path) -> None:
     assert (ran.code, ran.out) == (0, b"ledger: 4 files removed\noccurrences: 3 files removed\n")
     ran = gossip("lake", "verify", str(state))
     assert (ran.code, ran.out) == (0, b"")
-    assert ran.error_lines == ["7 occurrences, 8 units, 15 checks, 0 violated"]
+    assert ran.error_lines == ["7 occurrences, 8 units, 17 checks, 0 violated"]
 
     class StopError(Exception):
         pass
