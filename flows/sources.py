@@ -17,6 +17,7 @@ SOURCES = MappingProxyType(
         "files": "gossip.connectors.files.source:FileSource",
         "git": "gossip.connectors.git.source:GitSource",
         "lost": "gossip.connectors.git.lost:LostSource",
+        "pushed": "gossip.connectors.git.pushed:PushedSource",
         "stdin": "gossip.connectors.files.stdin:StdinSource",
     }
 )

@@ -18,6 +18,8 @@ from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
 COMMANDS = MappingProxyType(
     {
         "eval": ("gossip.flows.cli.eval_:evaluate", "Measure findings against labels."),
+        "hook": ("gossip.flows.cli.hook:hook", "Scan a commit or a push; Git runs it."),
+        "install-hook": ("gossip.flows.cli.hook:install_hook", "Make Git run Gossip before commits and pushes."),
         "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),
         "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
