@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gossip.schemas.protocols import Opened
 
 TIPS, HIDDEN, OBJECTS_MAX, BYTES_MAX = "tips", "hidden", "objects_max", "bytes_max"
-"""Options of a target. `tips`: ids in hex, or `id=ref`, with spaces between. `hidden`: ids that are known already, or
+"""Options of a target. `tips`: `id=ref`, ids in hex or refs, with spaces between. `hidden`: ids that are known already, or
 patterns of refs that are. The limits are numbers."""
 OVER_LIMIT = "push-limit"
 """The kind of loss of what a limit leaves out."""
@@ -54,7 +54,7 @@ class PushedSource:
         around = Surroundings.of(target)
         self._apart = bool(around.objects)
         self._repository = Repository(target.location, target.name, around=around)
-        self._tips = [_tip(word) for word in target.option(TIPS).split()]
+        self._tips = [self._tip(word) for word in target.option(TIPS).split()]
         self._objects_left = int(target.option(OBJECTS_MAX, "0"))
         self._bytes_left = int(target.option(BYTES_MAX, "0"))
         self._losses: list[Loss] = []
@@ -67,6 +67,14 @@ class PushedSource:
     def instance(self) -> bytes:
         """The repository's identity, the same in every clone of it."""
         return self._repository.identity()
+
+    def _tip(self, word: str) -> tuple[bytes, str]:
+        """(id, what names it) of a word of the option."""
+        text, _, ref = word.partition("=")
+        known = self._repository.refs.ids.get(text.encode("utf-8", "surrogateescape"))
+        if known is None and not _ID.fullmatch(text):
+            raise MisuseError(f"{self._repository.name}: {text}: neither a ref nor the id of an object")
+        return known or bytes.fromhex(text), ref
 
     def plan(self) -> Iterator[ScanUnit | HistoryUnit | PlanReport]:
         """Units of new blobs, first commits first; past the limit of objects, a loss."""
@@ -152,11 +160,3 @@ class PushedSource:
                 if isinstance(opened, Document) and isinstance(opened.chunks, tuple):
                     self._bytes_left -= sum(map(len, opened.chunks))
                 yield opened
-
-
-def _tip(word: str) -> tuple[bytes, str]:
-    """(id, what names it) of a word of the option."""
-    text, _, ref = word.partition("=")
-    if not _ID.fullmatch(text):
-        raise MisuseError(f"{text}: no id of an object, which has 40 hexadecimal digits")
-    return bytes.fromhex(text), ref or "the push"

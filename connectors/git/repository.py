@@ -37,7 +37,7 @@ File = tuple[bytes, bytes]
 class Surroundings(NamedTuple):
     """Where a Git command that runs a hook keeps what is not in its repository yet. Empty: where it usually is."""
 
-    index: str = ""
+    index_file: str = ""
     """`git commit -a` and `git commit FILE` write an index of their own."""
     objects: str = ""
     """The quarantine of a push: new objects, apart until the push is accepted."""
@@ -52,7 +52,7 @@ class Surroundings(NamedTuple):
 
     def options(self) -> dict[str, str]:
         """As a target's options."""
-        named = {"index": self.index, "objects": self.objects, "borrowed": "\0".join(self.borrowed)}
+        named = {"index": self.index_file, "objects": self.objects, "borrowed": "\0".join(self.borrowed)}
         return {name: value for name, value in named.items() if value}
 
 
@@ -193,7 +193,7 @@ class Repository:
         with _asked("the index"):
             return [
                 (os.fsencode(entry.path), bytes.fromhex(str(entry.id)))
-                for entry in (pygit2.Index(self._around.index) if self._around.index else self.git.index)
+                for entry in (pygit2.Index(self._around.index_file) if self._around.index_file else self.git.index)
                 if entry.mode != FileMode.COMMIT
             ]
 

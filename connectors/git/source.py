@@ -75,7 +75,7 @@ class GitSource:
         self._selection = RefSelection.of(target)
         around = Surroundings.of(target)
         self._repository = Repository(target.location, target.name, self._selection, around)
-        if self._mode in ("staged", "checkout") and self._repository.workdir is None and not around.index:
+        if self._mode in ("staged", "checkout") and self._repository.workdir is None and not around.index_file:
             raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
         since = target.option("since")
         self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""

@@ -58,7 +58,7 @@ def hook(kind: str, arguments: tuple[str, ...], **values: Any) -> None:
 @click.option("--force", is_flag=True, help="Where there is another hook: put it aside. Also allows a shared folder.")
 @click.option("--remove", is_flag=True, help="Take Gossip's hook away, and put back what was there before.")
 @detection_options
-def install_hook(  # noqa: PLR0913 - one for each option
+def install_hook(
     repository: str, kinds: tuple[str, ...], *, append: bool, force: bool, remove: bool, **values: Any
 ) -> None:
     """Make Git run Gossip in REPO: before a commit, a push, or, on a server, before a push is accepted.

@@ -29,7 +29,7 @@ MIB_MAX = 512
 LINES_MAX = 100_000
 """Refs of one push."""
 _MIB = 1 << 20
-_ZEROS = re.compile("0+")
+_NONE = "0" * 40
 _ID = re.compile("[0-9a-f]{40}")
 
 
@@ -114,10 +114,20 @@ def _staged(_arguments: tuple[str, ...], _options: HookOptions, environment: Map
 def _to_push(arguments: tuple[str, ...], options: HookOptions, environment: Mapping[str, str]) -> Target | None:
     """Commits that the remote does not have, as far as is known here: by its answer, and by remote-tracking refs."""
     rows = [(new, ref, old) for ref, new, _, old in _rows(4, "<ref> <id> <ref> <id>")]
-    remote = arguments[0] if arguments else ""
+    remote = arguments[0] if arguments else environment.get("PRE_COMMIT_REMOTE_NAME", "")
+    if not rows:
+        rows = _by_framework(environment)
     # A remote that is named by its URL has no such refs.
     tracking = [] if not remote or ":" in remote or "/" in remote else [f"refs/remotes/{remote}/*"]
     return _pushed(rows, tracking, options, environment)
+
+
+def _by_framework(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What the pre-commit framework says of a push: by variables, and of a branch without a beginning its name."""
+    new, branch = environment.get("PRE_COMMIT_TO_REF", ""), environment.get("PRE_COMMIT_LOCAL_BRANCH", "")
+    if not new and not branch.startswith("refs/"):
+        return []
+    return [(new or branch, branch or new, environment.get("PRE_COMMIT_FROM_REF") or _NONE)]
 
 
 def _received(_arguments: tuple[str, ...], options: HookOptions, environment: Mapping[str, str]) -> Target | None:
@@ -135,11 +145,11 @@ def _pushed(
     tips, hidden = [], list(known)
     for new, ref, old in rows:
         for text in (new, old):
-            if not _ID.fullmatch(text):
+            if not _ID.fullmatch(text) and not text.startswith("refs/"):
                 raise MisuseError(f"{ref}: {text!r} is no id of an object with 40 hexadecimal digits")
-        if not _ZEROS.fullmatch(old):
+        if old != _NONE:
             hidden.append(old)
-        if not _ZEROS.fullmatch(new) and new != old:
+        if new not in (_NONE, old):
             tips.append(f"{new}={ref}")
     if not tips:
         return None
