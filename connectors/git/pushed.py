@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gossip.schemas.protocols import Opened
 
 TIPS, HIDDEN, OBJECTS_MAX, BYTES_MAX = "tips", "hidden", "objects_max", "bytes_max"
-"""Options of a target. `tips`: `id=ref`, ids in hex or refs, with spaces between. `hidden`: ids that are known already, or
-patterns of refs that are. The limits are numbers."""
+"""Options of a target. `tips`: `id=ref`, with an id in hex or a ref, and spaces between. `hidden`: ids that are known
+already, or patterns of refs that are. The limits are numbers."""
 OVER_LIMIT = "push-limit"
 """The kind of loss of what a limit leaves out."""
 

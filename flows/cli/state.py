@@ -41,7 +41,9 @@ FROM runs ORDER BY started_at DESC LIMIT 1
 
 @click.command()
 @click.option("--state", metavar="DIR", required=True, help="State folder of a remembered scan.")
-@click.option("-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stdout."
+)
 @click.option("--storage-option", "options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 def status(state: str, fmt: str, options: tuple[str, ...]) -> None:
     """Show what a state remembers: targets, lanes, units done, failed and parked, and the last run."""
