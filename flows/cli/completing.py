@@ -47,7 +47,9 @@ def walk(
     command: click.Command, name: str, context: click.Context, visit: Callable[[str, click.Context], None]
 ) -> None:
     """Call `visit` with the full name and a context of a command and of every command below it, in order."""
-    here = click.Context(command, context if context.command is not command else None, info_name=name.rsplit(" ", maxsplit=1)[-1])
+    here = click.Context(
+        command, context if context.command is not command else None, info_name=name.rsplit(" ", maxsplit=1)[-1]
+    )
     visit(name, here)
     if isinstance(command, click.Group):
         for inner in command.list_commands(here):

@@ -20,6 +20,7 @@ COMMANDS = MappingProxyType(
     {
         "completion": ("gossip.flows.cli.shell:completion", "Print what makes a shell complete gossip."),
         "eval": ("gossip.flows.cli.eval_:evaluate", "Measure findings against labels."),
+        "explain": ("gossip.flows.cli.explain:explain", "Say why a line is a finding, or none."),
         "hook": ("gossip.flows.cli.hook:hook", "Scan a commit or a push; Git runs it."),
         "install-hook": ("gossip.flows.cli.hook:install_hook", "Make Git run Gossip before commits and pushes."),
         "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),

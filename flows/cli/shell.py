@@ -25,7 +25,7 @@ def completion(shell: str) -> None:
 @click.command()
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, as share/man/man1/gossip.1.")
 def man(output: str | None) -> None:
-    """Print the manual page, in roff: gossip man | man -l -"""
+    """Print the manual page, in roff, as `man -l -` reads it."""
     from gossip.flows.cli.manual import page
 
     if output is None:
