@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @click.option("-f", "--format", "fmt", type=click.Choice(["text", "jsonl"]), help="Format of stdout.")
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE (.jsonl, .txt) too.")
 @click.option("--tenant-key-file", metavar="FILE", help="32 bytes, or 64 hex digits, that key the secret hashes.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve /metrics, /healthz, /readyz; no HOST: this machine alone.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the lines on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Only problems on stderr.")
 @click.option("--debug", is_flag=True, help="Where errors come from.")
 def watch(**values: object) -> None:
@@ -49,6 +51,8 @@ class WatchOptions:
     fmt: str | None = None
     outputs: tuple[str, ...] = ()
     tenant_key_file: str | None = None
+    metrics: str | None = None
+    log_format: str = "text"
     quiet: bool = False
     debug: bool = False
 
@@ -60,23 +64,37 @@ def run_watch(options: WatchOptions) -> None:
     from gossip.flows.cli.lake import storage_options
     from gossip.flows.cli.running import tenant_key_of
     from gossip.flows.remember import given_key
+    from gossip.flows.watching.journal import log, log_as_json
     from gossip.flows.watching.run import Watch
+    from gossip.flows.watching.serving import Board, Endpoint
     from gossip.flows.watching.settings import load_settings
     from gossip.schemas.summary import Summary
 
+    if options.log_format == "json":
+        log_as_json()
     load_settings(options.config)
     key = given_key(tenant_key_of(options.tenant_key_file))
     with held(options.state):
         state = open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
         reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
         reporters.append(open_reporter(options.fmt, None, debug=options.debug))
+        board = endpoint = None
         try:
-            Watch(options.config, state, reporters, processes=options.jobs or _cpus(), quiet=options.quiet).run()
+            if options.metrics is not None:
+                board = Board()
+                endpoint = Endpoint(options.metrics, board)
+                if not options.quiet:
+                    log(f"metrics at {endpoint.url}/metrics")
+            watch = Watch(options.config, state, reporters, processes=options.jobs or _cpus(), quiet=options.quiet)
+            watch.board = board
+            watch.run()
             for reporter in reporters:
                 reporter.close(Summary())
         finally:
             for reporter in reporters:
                 reporter.abort()
+            if endpoint is not None:
+                endpoint.close()
 
 
 def _cpus() -> int:

@@ -91,7 +91,7 @@ def test_what_is_rejected_says_by_which_gate(tmp_path: Path, rules: str) -> None
     assert last == {
         1: ["  rejected  validator: github: checksum or structure is wrong", "  no finding: validator"],
         2: ["  rejected  inline-allow: no allow comment may be on its line", "  no finding: inline-allow"],
-        3: ["  rejected  entropy: 0.78 bits a byte, at least 3", "  no finding: entropy"],
+        3: ["  rejected  entropy: 0.67 bits a byte, at least 3", "  no finding: entropy"],
         4: ["  rejected  safelist: the match must not be documentation or noise", "  no finding: safelist"],
         5: ["  rejected  uuid: the secret must not be a UUID", "  no finding: uuid"],
         6: [f"{file}:6  no rule's pattern matches here", "  keyword 'word' of word: looked at, no match"],
