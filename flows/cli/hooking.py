@@ -117,8 +117,8 @@ def _to_push(arguments: tuple[str, ...], options: HookOptions, environment: Mapp
     remote = arguments[0] if arguments else environment.get("PRE_COMMIT_REMOTE_NAME", "")
     if not rows:
         rows = _by_framework(environment)
-    # A remote that is named by its URL has no such refs.
-    tracking = [] if not remote or ":" in remote or "/" in remote else [f"refs/remotes/{remote}/*"]
+    # A remote that is named by its URL has no such refs: then nothing is known but what it has answered.
+    tracking = [f"refs/remotes/{remote}/*"] if remote and not re.search(r"\s", remote) else []
     return _pushed(rows, tracking, options, environment)
 
 

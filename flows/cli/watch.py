@@ -12,6 +12,7 @@ import click
 from gossip.flows.cli.lake import STORAGE_HELP
 
 if TYPE_CHECKING:
+    from gossip.flows.watching.serving import Board
     from gossip.schemas.protocols import Reporter
 
 
@@ -35,7 +36,19 @@ def watch(**values: object) -> None:
     and its rules are loaded again when they change. SIGTERM and Ctrl-C end it after what is under way was committed; it
     may also be killed, and goes on where it was.
     """
-    run_watch(WatchOptions(**values))  # type: ignore[arg-type]
+    from gossip.schemas.errors import GossipError, MisuseError
+    from gossip.schemas.summary import EXIT_INTERNAL, EXIT_MISUSE
+
+    options = WatchOptions(**values)  # type: ignore[arg-type]
+    try:
+        run_watch(options)
+    except GossipError as err:
+        if options.log_format != "json" or options.debug:
+            raise
+        from gossip.flows.watching.journal import log
+
+        log(str(err), "error")
+        sys.exit(EXIT_MISUSE if isinstance(err, MisuseError) else EXIT_INTERNAL)
     sys.exit(0)
 
 
@@ -59,32 +72,42 @@ class WatchOptions:
 
 def run_watch(options: WatchOptions) -> None:
     """Run a watch until a signal ends it. Raises what `Watch.run` raises, and MisuseError before anything is made."""
+    from gossip.flows.watching.journal import log, log_as_json
+    from gossip.flows.watching.serving import Board, Endpoint
+    from gossip.flows.watching.settings import load_settings
+
+    if options.log_format == "json":
+        log_as_json()
+    load_settings(options.config)
+    if options.metrics is None:
+        _watch(options, None)
+        return
+    board = Board()
+    # Before the state is held: a process that shares the lock would keep it for a moment after this one is killed.
+    endpoint = Endpoint(options.metrics, board)
+    try:
+        if not options.quiet:
+            log(f"metrics at {endpoint.url}/metrics")
+        _watch(options, board)
+    finally:
+        endpoint.close()
+
+
+def _watch(options: WatchOptions, board: Board | None) -> None:
     from gossip.connectors.report import open_reporter
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options
     from gossip.flows.cli.running import tenant_key_of
     from gossip.flows.remember import given_key
-    from gossip.flows.watching.journal import log, log_as_json
     from gossip.flows.watching.run import Watch
-    from gossip.flows.watching.serving import Board, Endpoint
-    from gossip.flows.watching.settings import load_settings
     from gossip.schemas.summary import Summary
 
-    if options.log_format == "json":
-        log_as_json()
-    load_settings(options.config)
     key = given_key(tenant_key_of(options.tenant_key_file))
     with held(options.state):
         state = open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
         reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
         reporters.append(open_reporter(options.fmt, None, debug=options.debug))
-        board = endpoint = None
         try:
-            if options.metrics is not None:
-                board = Board()
-                endpoint = Endpoint(options.metrics, board)
-                if not options.quiet:
-                    log(f"metrics at {endpoint.url}/metrics")
             watch = Watch(options.config, state, reporters, processes=options.jobs or _cpus(), quiet=options.quiet)
             watch.board = board
             watch.run()
@@ -93,8 +116,6 @@ def run_watch(options: WatchOptions) -> None:
         finally:
             for reporter in reporters:
                 reporter.abort()
-            if endpoint is not None:
-                endpoint.close()
 
 
 def _cpus() -> int:

@@ -153,3 +153,12 @@ def test_lines_for_machines(tmp_path: Path) -> None:
     (tree,) = [record for record in records if record.get("target") == str(tmp_path / "tree")]
     assert {key: tree[key] for key in ("documents", "findings")} == {"documents": 1, "findings": 1}
     assert records[0]["message"] == "watching 2 targets with 1 rules"
+
+
+def test_a_watch_that_cannot_begin_says_so_for_machines(tmp_path: Path) -> None:
+    """One object, and the exit code of misuse."""
+    ran = gossip("watch", str(tmp_path / "none.yaml"), "--state", str(tmp_path / "state"), "--log-format", "json")
+    (line,) = ran.error_lines
+    record = json.loads(line)
+    assert (ran.code, record["level"]) == (2, "error")
+    assert record["message"] == f"{tmp_path / 'none.yaml'}: No such file or directory"
