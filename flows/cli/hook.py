@@ -22,6 +22,7 @@ _DETECTION = (
     click.option(
         "--min-confidence", type=click.IntRange(0, 10), default=0, help="Let findings below it pass, 0 to 10."
     ),
+    click.option("--tenant-key-file", metavar="FILE", help="The key of the secret hashes, as in `gossip scan`."),
     click.option("--max-objects", type=click.IntRange(1), help="New files of a push that are scanned: 50,000."),
     click.option("--max-mib", type=click.IntRange(1), help="MiB of new files of a push that are scanned: 512."),
     click.option("--accept-incomplete", is_flag=True, help="Let pass what could not be scanned in full."),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MARK = "# gossip-hook: made by `gossip install-hook`"
 CHAINED, ASIDE = ".before-gossip", ".replaced-by-gossip"
 """Suffixes of hooks that were there before: one is run first, the other is only kept."""
+_FILES = frozenset({"baseline", "rules", "tenant_key_file"})
+"""Options that name files: a hook runs elsewhere."""
 GONE = 125
 """What the Python of a hook answers when it has no Gossip any more."""
 
@@ -77,7 +79,7 @@ def script_options(values: Mapping[str, Any]) -> list[str]:
         elif isinstance(value, tuple):
             words.extend(f"{option}={item}" for item in value)
         elif value:
-            words.append(f"{option}={os.path.abspath(value) if name == 'rules' else value}")
+            words.append(f"{option}={os.path.abspath(value) if name in _FILES else value}")
     return words
 
 

@@ -41,6 +41,7 @@ class HookOptions:
     enabled_rules: tuple[str, ...] = ()
     disabled_rules: tuple[str, ...] = ()
     min_confidence: int = 0
+    tenant_key_file: str | None = None
     max_objects: int | None = None
     max_mib: int | None = None
     accept_incomplete: bool = False
@@ -90,6 +91,7 @@ def warm_up(options: HookOptions) -> None:
 
 
 def _config(options: HookOptions, target: Target) -> ScanConfig:
+    from gossip.flows.cli.running import tenant_key_of
     from gossip.flows.run import scan_config
 
     made = scan_config(
@@ -98,6 +100,7 @@ def _config(options: HookOptions, target: Target) -> ScanConfig:
         enabled_rules=options.enabled_rules,
         disabled_rules=options.disabled_rules,
         min_confidence=options.min_confidence,
+        tenant_key=tenant_key_of(options.tenant_key_file),
     )
     return replace(made, targets=(target,))
 

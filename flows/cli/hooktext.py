@@ -31,8 +31,10 @@ _PASS = {
 class HookReporter:
     """Collects findings, a secret once, in the order of the scan. A `Reporter`."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, or_else: str = "") -> None:
+        """`or_else`: another way to let a finding pass, after the comment on its line."""
         self._kind = kind
+        self._or_else = or_else
         self._secrets: dict[str, list[Finding]] = {}
 
     def finding(self, finding: Finding, /) -> None:
@@ -71,19 +73,9 @@ class HookReporter:
         return f"; {_REFUSED[self._kind]}" if refused else ""
 
     def _advice(self) -> list[str]:
-        found = [
-            "If it is real: " + _REMOVE[self._kind],
-            "If it is not: put a comment with gossip:allow on its line"
-            + ("." if _baseline() is None else f", or {_baseline()}."),
-        ]
+        allow = "put a comment with gossip:allow on its line"
+        found = ["If it is real: " + _REMOVE[self._kind], f"If it is not: {allow}{self._or_else}."]
         return [*found, _PASS[self._kind]] if _PASS[self._kind] else found
-
-
-def _baseline() -> str | None:
-    """How to let a finding pass by its content, where this version can."""
-    from gossip.flows.cli.main import COMMANDS
-
-    return "add it to the baseline file (gossip baseline --help)" if "baseline" in COMMANDS else None
 
 
 def _block(findings: list[Finding]) -> list[str]:
