@@ -205,6 +205,8 @@ class _Paint:
         self._wanted: set[bytes] = set()
         """Queued and not hidden, as far as is known."""
         self._hidden: set[bytes] = set()
+        self._lost: dict[bytes, list[Loss]] = {}
+        """What could not be read, until it is known whether it is hidden."""
 
     def add(self, name: bytes, where: str, *, hidden: bool) -> None:
         """A commit that was met. Of hidden ones nothing is said: what is missing there is not needed."""
@@ -212,9 +214,11 @@ class _Paint:
             self._hide(name)
         if name in self._known:
             return
-        lost = Graph() if hidden else self._graph
-        commit = self._written.get(name) or _read_commit(self._store, name, where, lost)
+        scratch = Graph()
+        commit = self._written.get(name) or _read_commit(self._store, name, where, scratch)
         self._known[name] = commit
+        if not hidden:
+            self._lost[name] = scratch.losses
         if commit is not None:
             if name in self._shallow:
                 commit.parents = ()
@@ -231,6 +235,7 @@ class _Paint:
             self._hidden.add(name)
             self._wanted.discard(name)
             self._graph.commits.pop(name, None)
+            self._lost.pop(name, None)
             commit = self._known.get(name)
             if commit is not None:
                 stack.extend(parent for parent in commit.parents if parent in self._known)
@@ -251,6 +256,8 @@ class _Paint:
                 slop -= 1
             for parent in commit.parents:
                 self.add(parent, f"parent of commit {name.hex()}", hidden=hidden)
+        for losses in self._lost.values():
+            self._graph.losses.extend(losses)
 
 
 def read_frontier(
