@@ -22,6 +22,7 @@ SOURCES = MappingProxyType(
         "kafka": "gossip.connectors.kafka.source:TopicSource",
         "lost": "gossip.connectors.git.lost:LostSource",
         "objects": "gossip.connectors.objects.source:ObjectSource",
+        "pushed": "gossip.connectors.git.pushed:PushedSource",
         "stdin": "gossip.connectors.files.stdin:StdinSource",
     }
 )

@@ -6,11 +6,13 @@ in the end.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from bytewax import operators as op
 from bytewax.dataflow import Stream, operator
@@ -44,7 +46,10 @@ def commit(
     keyed = op.key_on("to_lane", up, lambda result: _lane_key(worker, memory, result))
 
     def lane(_state: None) -> CommitLogic:
-        return CommitLogic(memory, worker.head, failed, worker.rounds, profile=worker.profile)
+        took = None if worker.commits is None else partial(worker.commits.add, worker.number)
+        logic = CommitLogic(memory, worker.head, failed, worker.rounds, profile=worker.profile)
+        logic.took = took
+        return logic
 
     committed = op.stateful_batch("lane", keyed, lane)
     return op.map("results", committed, lambda pair: pair[1])
@@ -88,6 +93,8 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         profile: Profile | None = None,
     ) -> None:
+        self.took: Callable[[float], None] | None = None
+        """Told how many seconds each commit took."""
         self._profile = profile
         self._memory = memory
         self._heads = heads
@@ -181,8 +188,11 @@ class CommitLogic(StatefulBatchLogic[UnitResult, UnitResult, None]):
     def _commit(self) -> list[UnitResult]:
         self._due = None
         if self._lane is not None:
+            started = time.perf_counter()
             with self._told(), phase_of(self._profile, COMMIT):
                 self._lane.commit()
+            if self.took is not None and self._waiting:
+                self.took(time.perf_counter() - started)
         for name in self._kept:
             self._memory.drop(name)
         self._kept.clear()

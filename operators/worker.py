@@ -17,7 +17,7 @@ from gossip.operators.spread import Balance
 from gossip.schemas.config import ScanConfig
 from gossip.schemas.errors import GossipError
 from gossip.schemas.finding import Finding
-from gossip.schemas.protocols import Head, HistorySource, Memory, RememberedSource, Source, SourceFactory
+from gossip.schemas.protocols import Commits, Head, HistorySource, Memory, RememberedSource, Source, SourceFactory
 from gossip.schemas.units import Place, Target
 
 FirstLook = Callable[[frozenset[int]], Detector]
@@ -58,10 +58,15 @@ class Worker:
         self._detector = detector
         self._first_look = first_look
         """Builds the detector that tells whether some rules, by index, find anything in a document."""
+        self.commits: Commits | None = None
+        """Told what each commit took."""
+        self.number = 0
+        """Of this process in its cluster."""
         self._local = threading.local()
 
     def in_cluster(self, processes: int, number: int) -> None:
         """Say which process of how many this one is, each with one worker."""
+        self.number = number
         self.balance = Balance(processes, number)
         self.walk_balance = Balance(processes, number)
 

@@ -76,6 +76,13 @@ class Skip:
 Opened = Document | Skip | Loss
 
 
+class Commits(Protocol):
+    """Counts commits of lanes, in memory that processes share."""
+
+    def add(self, worker: int, seconds: float) -> None:
+        """A worker, by its number in the cluster, has committed."""
+
+
 class Source(Protocol):
     """One target's content. Built in the lane that plans it and again on every worker that opens its units."""
 

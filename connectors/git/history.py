@@ -27,6 +27,8 @@ _COMMITTER = re.compile(rb"^committer .*? (-?\d{1,18}) [+-]\d{4}$", re.MULTILINE
 _AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)>(.*)$", re.MULTILINE)
 _DATE = re.compile(rb" (-?\d{1,18}) ([+-])(\d\d)(\d\d)")
 _TAG_DEPTH_MAX = 10
+WALK_ON_MAX = 64
+"""Commits that a walk of new commits looks at past the last that seems new: clocks may be wrong."""
 
 
 @dataclass(slots=True)
@@ -186,6 +188,93 @@ def _read_commit(store: ObjectStore, name: bytes, where: str, graph: Graph) -> C
     except PermanentError as err:
         graph.losses.append(Loss(loss_kind(err), name.hex(), f"{where}: {err}"))
     return None
+
+
+class _Paint:
+    """One walk from both ends at once, newest commits first: what tips lead to, less what hidden commits lead to.
+
+    It ends once it is past the last commit that is wanted, so that it costs what is new and not what there is. A hidden
+    commit may be dated wrongly and be met late: its ancestors are then taken back, and the walk goes on a little.
+    """
+
+    def __init__(self, store: ObjectStore, shallow: frozenset[bytes], graph: Graph) -> None:
+        self._store, self._shallow, self._graph = store, shallow, graph
+        self._written = _Written(store)
+        self._known: dict[bytes, Commit | None] = {}
+        self._queue: list[tuple[int, bytes]] = []
+        self._wanted: set[bytes] = set()
+        """Queued and not hidden, as far as is known."""
+        self._hidden: set[bytes] = set()
+        self._lost: dict[bytes, list[Loss]] = {}
+        """What could not be read, until it is known whether it is hidden."""
+
+    def add(self, name: bytes, where: str, *, hidden: bool) -> None:
+        """A commit that was met. Of hidden ones nothing is said: what is missing there is not needed."""
+        if hidden:
+            self._hide(name)
+        if name in self._known:
+            return
+        scratch = Graph()
+        commit = self._written.get(name) or _read_commit(self._store, name, where, scratch)
+        self._known[name] = commit
+        if not hidden:
+            self._lost[name] = scratch.losses
+        if commit is not None:
+            if name in self._shallow:
+                commit.parents = ()
+            heapq.heappush(self._queue, (-commit.time, name))
+            if name not in self._hidden:
+                self._wanted.add(name)
+
+    def _hide(self, name: bytes) -> None:
+        stack = [name]
+        while stack:
+            name = stack.pop()
+            if name in self._hidden:
+                continue
+            self._hidden.add(name)
+            self._wanted.discard(name)
+            self._graph.commits.pop(name, None)
+            self._lost.pop(name, None)
+            commit = self._known.get(name)
+            if commit is not None:
+                stack.extend(parent for parent in commit.parents if parent in self._known)
+
+    def run(self) -> None:
+        """Walk until nothing wanted is left, and so far past it that clocks may be wrong."""
+        oldest, slop = 0, WALK_ON_MAX
+        while self._queue and (self._wanted or slop):
+            negative, name = heapq.heappop(self._queue)
+            commit = self._known[name]
+            assert commit is not None, "only commits that were read are queued"
+            hidden = name in self._hidden
+            if not hidden:
+                self._wanted.discard(name)
+                self._graph.commits[name] = commit
+                oldest = -negative
+            elif not self._wanted and -negative < oldest:
+                slop -= 1
+            for parent in commit.parents:
+                self.add(parent, f"parent of commit {name.hex()}", hidden=hidden)
+        for losses in self._lost.values():
+            self._graph.losses.extend(losses)
+
+
+def read_frontier(
+    store: ObjectStore, tips: Iterable[tuple[bytes, str]], shallow: frozenset[bytes], hidden: Iterable[bytes]
+) -> Graph:
+    """As `read_graph`, at the cost of what is new. Where commits are dated before their parents it may hold commits
+    that hidden ones lead to; it never lacks one that they do not.
+    """
+    graph = Graph()
+    paint = _Paint(store, shallow, graph)
+    for commit in commits_at(store, hidden):
+        paint.add(commit, "", hidden=True)
+    for name, where in tips:
+        for commit, what in _peeled(store, name, where, graph):
+            paint.add(commit, what, hidden=False)
+    paint.run()
+    return graph
 
 
 def parse_commit(data: bytes) -> Commit:

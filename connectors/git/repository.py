@@ -28,11 +28,35 @@ from gossip.schemas.errors import MisuseError, PermanentError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gossip.schemas.units import Target
+
 File = tuple[bytes, bytes]
 """Path and blob id."""
 
 _OTHER_FORMAT = ("unknown object format", "only object ids of format 'sha1' are supported, not")
 """What libgit2 says, and what that means here."""
+
+
+class Surroundings(NamedTuple):
+    """Where a Git command that runs a hook keeps what is not in its repository yet. Empty: where it usually is."""
+
+    index_file: str = ""
+    """`git commit -a` and `git commit FILE` write an index of their own."""
+    objects: str = ""
+    """The quarantine of a push: new objects, apart until the push is accepted."""
+    borrowed: tuple[str, ...] = ()
+    """Object folders beside `objects`."""
+
+    @classmethod
+    def of(cls, target: Target) -> Surroundings:
+        """Those in a target's options."""
+        borrowed = target.option("borrowed")
+        return cls(target.option("index"), target.option("objects"), tuple(borrowed.split("\0") if borrowed else ()))
+
+    def options(self) -> dict[str, str]:
+        """As a target's options."""
+        named = {"index": self.index_file, "objects": self.objects, "borrowed": "\0".join(self.borrowed)}
+        return {name: value for name, value in named.items() if value}
 
 
 class Checkout(NamedTuple):
@@ -47,9 +71,12 @@ class Checkout(NamedTuple):
 class Repository:
     """One repository on this machine, read only."""
 
-    def __init__(self, location: str, name: str, selection: RefSelection | None = None) -> None:
+    def __init__(
+        self, location: str, name: str, selection: RefSelection | None = None, around: Surroundings | None = None
+    ) -> None:
         """`selection`: the refs that count. Raises MisuseError where there is no repository that can be read."""
         self.name = name
+        self._around = around or Surroundings()
         self._selection = selection or RefSelection()
         # Scanning runs nothing from a repository, so whose it is does not matter.
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
@@ -88,8 +115,11 @@ class Repository:
             return None
 
     def store(self, *, verify: bool = False) -> ObjectStore:
-        """All objects of the repository. `verify`: check all that is read from packs."""
-        return ObjectStore(self.common / "objects", verify=verify)
+        """All objects of the repository, and those of the surroundings. `verify`: check all that is read from packs."""
+        own = self.common / "objects"
+        around = self._around
+        objects = Path(around.objects) if around.objects else own
+        return ObjectStore(objects, (*map(Path, around.borrowed), own), verify=verify)
 
     def identity(self) -> bytes:
         """What names this repository wherever it is cloned: its origin without credentials; else its real path."""
@@ -167,7 +197,7 @@ class Repository:
         with _asked("the index"):
             return [
                 (os.fsencode(entry.path), bytes.fromhex(str(entry.id)))
-                for entry in self.git.index
+                for entry in (pygit2.Index(self._around.index_file) if self._around.index_file else self.git.index)
                 if entry.mode != FileMode.COMMIT
             ]
 

@@ -30,7 +30,7 @@ from gossip.connectors.git.history import Graph, commits_at, read_graph
 from gossip.connectors.git.opening import open_object, open_pack, place_of
 from gossip.connectors.git.packs.plan import PackUnit
 from gossip.connectors.git.planning import plan_packed
-from gossip.connectors.git.repository import Checkout, File, Repository
+from gossip.connectors.git.repository import Checkout, File, Repository, Surroundings
 from gossip.connectors.git.selection import RefSelection
 from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import TreeReader, introduced
@@ -74,8 +74,9 @@ class GitSource:
         self._target = target
         self._mode = target.option("mode", "history")
         self._selection = RefSelection.of(target)
-        self._repository = Repository(target.location, target.name, self._selection)
-        if self._mode in ("staged", "checkout") and self._repository.workdir is None:
+        around = Surroundings.of(target)
+        self._repository = Repository(target.location, target.name, self._selection, around)
+        if self._mode in ("staged", "checkout") and self._repository.workdir is None and not around.index_file:
             raise MisuseError(f"{target.name}: a bare repository has no checkout; scan its history")
         since = target.option("since")
         self._since_commit = self._repository.commit_id(since, self._store) if self._mode == "since" else b""

@@ -53,13 +53,15 @@ class MissingObjectError(PermanentError):
 class ObjectStore:
     """All objects that a repository can see. One per thread."""
 
-    def __init__(self, objects: Path, *, verify: bool = False) -> None:
-        """`objects` is the repository's object folder. `verify`: check all that is read from packs."""
+    def __init__(self, objects: Path, borrowed: Iterable[Path] = (), *, verify: bool = False) -> None:
+        """`objects` is the repository's object folder; `borrowed` are others that its objects may be in.
+        `verify`: check all that is read from packs.
+        """
         self._verify = verify
         self.losses: list[Loss] = []
         """Packs and alternates that cannot be read at all."""
         self._folders_seen: set[Path] = set()
-        self.folders = list(self._with_alternates(objects, 0))
+        self.folders = [found for folder in (objects, *borrowed) for found in self._with_alternates(folder, 0)]
         self._stamps = self._pack_stamps()
         self._multi = {folder: multi for folder in self.folders if (multi := _multi_of(folder)) is not None}
         self.packs = [pack for folder in self.folders for pack in self._packs_in(folder)]
@@ -195,6 +197,14 @@ class ObjectStore:
         folder = self.folders[0]
         packs = (file for file in self.packs if file.path.parent.parent == folder)
         return any(file.index.find(name) is not None for file in packs) or self._loose_in_folder(folder, name)
+
+    def new(self, name: bytes) -> bool:
+        """Whether the object is in the repository's folder and in none that it borrows from."""
+        own = self.folders[0]
+        packs = (file for file in self.packs if file.path.parent.parent != own)
+        if any(file.index.find(name) is not None for file in packs):
+            return False
+        return self.own(name) and not any(self._loose_in_folder(folder, name) for folder in self.folders[1:])
 
     def starting_with(self, text: str) -> list[bytes]:
         """Ids whose hexadecimal form begins with `text` (at least two digits), in order."""

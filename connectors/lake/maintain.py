@@ -78,6 +78,19 @@ def needs_compaction(table: LakeTable) -> bool:
     return sum(size < SMALL_FILE_BYTES for size in sizes) > SMALL_FILES_MAX
 
 
+def sizes(place: Location) -> tuple[int, int]:
+    """Data files that the tables name, and their bytes. Raises LakeMissingError where there is no lake."""
+    import pyarrow as pa
+
+    files = total = 0
+    for table in tables(place):
+        with guarded("list its files", table.shown):
+            found = pa.table(table.delta.get_add_actions())["size_bytes"].to_pylist()
+        files += len(found)
+        total += sum(found)
+    return files, total
+
+
 def compact(place: Location, *, only_if_needed: bool = False) -> list[Compacted]:
     """Merge small files. Scans may go on meanwhile: they only add, and old files stay until `vacuum`.
 

@@ -43,10 +43,12 @@ if TYPE_CHECKING:
 
     from gossip.engine.decode.transforms import Hit
     from gossip.engine.detect.confirm import Windows
+    from gossip.engine.detect.judge import Judged
     from gossip.engine.detect.prefilter import Copy
     from gossip.engine.detect.windows import Hits
     from gossip.engine.rules.compiler import Program
     from gossip.engine.rules.model import RuleSet
+    from gossip.engine.rules.patterns import Found
 
 
 class Scanned(NamedTuple):
@@ -130,6 +132,21 @@ class Detector:
         Costs a quarter of `scan` where documents are small.
         """
         return not self._confirmer.everywhere and self._prefilter.hits(data) == []
+
+    def see_candidates(self, see: Callable[[int, Found, Buffer, Judged | None, str], None]) -> None:
+        """Let somebody see every candidate of `scan`: rule, match, its buffer, what the judge made of it, and the gate
+        that rejected it.
+        """
+        judge = self._confirmer.judge
+        inner = judge.judge
+
+        def judged(number: int, found: Found, buffer: Buffer) -> Judged | None:
+            before = dict(self.suppressed)
+            kept = inner(number, found, buffer)
+            see(number, found, buffer, kept, next(iter(more(self.suppressed, before)), ""))
+            return kept
+
+        judge.judge = judged  # type: ignore[method-assign]
 
     def scan(self, chunks: Iterable[bytes]) -> Scanned:
         """The matches of one document, by place, given its content in chunks of any size."""

@@ -75,7 +75,9 @@ def _only_names_a_lake(ctx: click.Context) -> None:
 @click.argument("finding", metavar="ID")
 @_in_lake
 @click.option("--rules", "rules_file", metavar="FILE", help="Rules that say how to rotate; default: built in.")
-@click.option("-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stdout."
+)
 @click.pass_context
 def show(ctx: click.Context, /, finding: str, **values: Any) -> None:
     """All about one finding: places, commits, who, whether it is still in the head, and how to rotate it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -21,9 +22,14 @@ COMMANDS = MappingProxyType(
             "gossip.flows.cli.baseline:baseline",
             "Keep known secrets in a file, so that scans leave them out.",
         ),
+        "completion": ("gossip.flows.cli.shell:completion", "Print what makes a shell complete gossip."),
         "eval": ("gossip.flows.cli.eval_:evaluate", "Measure findings against labels."),
+        "explain": ("gossip.flows.cli.explain:explain", "Say why a line is a finding, or none."),
         "findings": ("gossip.flows.cli.findings:findings", "List findings to act on, one a secret, and judge them."),
+        "hook": ("gossip.flows.cli.hook:hook", "Scan a commit or a push; Git runs it."),
+        "install-hook": ("gossip.flows.cli.hook:install_hook", "Make Git run Gossip before commits and pushes."),
         "lake": ("gossip.flows.cli.lake:lake", "Compact, vacuum and verify the lake."),
+        "man": ("gossip.flows.cli.shell:man", "Print the manual page."),
         "query": ("gossip.flows.cli.query:query", "Ask the lake in SQL."),
         "rules": ("gossip.flows.cli.rules:rules", "List, show and check rules."),
         "scan": ("gossip.flows.cli.scan:scan", "Scan files, Git repositories or standard input, once."),
@@ -34,6 +40,10 @@ COMMANDS = MappingProxyType(
     }
 )
 """Command name -> (import path, one line for the list of commands), sorted by name."""
+
+
+VARIABLE = "_GOSSIP_COMPLETE"
+"""Set by a shell that asks for completions; click's name for it."""
 
 
 class LazyGroup(click.Group):
@@ -49,6 +59,10 @@ class LazyGroup(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        if VARIABLE in os.environ:
+            from gossip.flows.cli.completing import complete_paths
+
+            return complete_paths(command)
         return command
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -41,7 +41,9 @@ FROM runs ORDER BY started_at DESC LIMIT 1
 
 @click.command()
 @click.option("--state", metavar="DIR", required=True, help="State folder of a remembered scan.")
-@click.option("-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-f", "--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of stdout."
+)
 @click.option("--storage-option", "options", multiple=True, metavar="KEY=VALUE", help=STORAGE_HELP)
 def status(state: str, fmt: str, options: tuple[str, ...]) -> None:
     """Show what a state remembers: targets, lanes, units done, failed and parked, and the last run."""
@@ -80,6 +82,7 @@ def unpark(units: tuple[str, ...], state: str, options: tuple[str, ...]) -> None
 def read_status(state: str, options: Iterable[str]) -> dict[str, Any]:
     """What `gossip status` shows, as JSON can hold it. Raises MisuseError and the lake's errors."""
     from gossip.connectors.state import folder
+    from gossip.flows.watching.metrics import label_of
 
     lake = folder.lake_of(state, storage_options(options))
     failed = _rows(lake, FAILED)
@@ -88,9 +91,16 @@ def read_status(state: str, options: Iterable[str]) -> dict[str, Any]:
     for target in targets:
         gone = [row["unit_id"] for row in parked if row["target_id"] == target["target_id"]]
         tried = sum(row["target_id"] == target["target_id"] for row in failed)
-        target |= {"failed": tried - len(gone), "parked": gone}
+        target |= {"failed": tried - len(gone), "parked": gone, "label": label_of(target["target"])}
     runs = _rows(lake, LAST_RUN)
     return {"lake": lake.shown, "targets": targets, "last_run": runs[0] if runs else None}
+
+
+def parked_units(lake: Location, state: str) -> list[str]:
+    """Ids of the units that were given up on. Raises the lake's errors."""
+    from gossip.connectors.state import folder
+
+    return [row["unit_id"] for row in _parked(_rows(lake, FAILED), folder.unparked_of(state))]
 
 
 def _parked(failed: list[dict[str, Any]], forgiven: dict[str, int]) -> list[dict[str, Any]]:
@@ -113,7 +123,8 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
 
     yield f"Lake: {visible(found['lake'])}"
     for target in found["targets"]:
-        yield f"{visible(target['target'])} ({target['lane']}, last written {target['recorded_at']})"
+        place = f"{target['lane']}, label {target['label']}, last written {target['recorded_at']}"
+        yield f"{visible(target['target'])} ({place})"
         yield (
             f"  {target['done']:,} units done, {target['failed']} to be tried again, {len(target['parked'])} parked, "
             f"{target['failed_permanent']} failed for good; {target['documents']:,} documents, "

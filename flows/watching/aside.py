@@ -49,6 +49,6 @@ def _run(what: str, work: Callable[[], None]) -> None:
     try:
         work()
     except Exception as err:
-        log(f"could not {what}: {describe(err)}")
+        log(f"could not {what}: {describe(err)}", "error")
     finally:
         os._exit(0)

@@ -6,9 +6,9 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from gossip.connectors.report.display import visible
+from gossip.connectors.report.display import json_utf8, visible
 from gossip.flows.cli.streams import say
 from gossip.schemas.summary import LOSSES_REMEMBERED_MAX
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gossip.flows.run import RunReport
+    from gossip.flows.watching.metrics import Metrics
     from gossip.schemas.finding import Finding
     from gossip.schemas.protocols import Reporter
     from gossip.schemas.summary import Summary
@@ -25,9 +26,30 @@ LOSSES_SAID_MAX = 5
 """Of one round; the lake has them all."""
 
 
-def log(text: str) -> None:
-    """One line with the time on stderr."""
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} gossip: {visible(text)}\n")
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(slots=True)
+class _Form:
+    json: bool = False
+
+
+_FORM = _Form()
+
+
+def log_as_json() -> None:
+    """From now on, in this process and those that it forks, a line is a JSON object."""
+    _FORM.json = True
+
+
+def log(text: str, level: Level = "info", **fields: str | float) -> None:
+    """One line with the time on stderr. `fields` say the same in pieces, for machines."""
+    now = datetime.now(UTC)
+    if _FORM.json:
+        record = {"time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z", "level": level, "message": text}
+        say(json_utf8(record | fields).decode() + "\n")
+    else:
+        say(f"{now:%Y-%m-%dT%H:%M:%SZ} gossip: {visible(text)}\n")
 
 
 class Lasting:
@@ -60,8 +82,15 @@ class Journal:
     """Takes the results of one cluster. A loss that lasts is reported once, not in every round."""
 
     def __init__(
-        self, report: RunReport, names: tuple[str, ...], *, quiet: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        report: RunReport,
+        names: tuple[str, ...],
+        *,
+        quiet: bool,
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._report = report
         self._names = names
         self._quiet = quiet
@@ -80,7 +109,10 @@ class Journal:
         result.losses = [loss for loss in result.losses if (loss.kind, loss.where) not in lasting]
         for loss in result.losses[:LOSSES_SAID_MAX]:
             detail = f": {loss.detail}" if loss.detail else ""
-            log(f"{self._names[target]}: not scanned: {loss.kind} {loss.where}{detail}")
+            name = self._names[target]
+            log(f"{name}: not scanned: {loss.kind} {loss.where}{detail}", "warning", target=name, kind=loss.kind)
+        if self._metrics is not None:
+            self._metrics.take(result)
         current.documents += result.documents
         current.bytes += result.bytes
         before = self._report.summary.findings
@@ -96,5 +128,10 @@ class Journal:
         spent = self._clock() - ended.began
         log(
             f"{self._names[target]}: {ended.documents:,} documents, {ended.bytes:,} bytes, "
-            f"{ended.findings:,} findings in {spent:.1f} s"
+            f"{ended.findings:,} findings in {spent:.1f} s",
+            target=self._names[target],
+            documents=ended.documents,
+            bytes=ended.bytes,
+            findings=ended.findings,
+            seconds=round(spent, 3),
         )

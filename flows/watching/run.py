@@ -23,6 +23,7 @@ from gossip.flows.watching.aside import Aside
 from gossip.flows.watching.events import EventReader
 from gossip.flows.watching.journal import Journal, Lasting, log
 from gossip.flows.watching.looks import Looks, twins
+from gossip.flows.watching.metrics import CommitClock, Metrics, measure_lake
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gossip.connectors.kafka.events import EventTopic
     from gossip.connectors.state.folder import State
     from gossip.engine.detect.detector import Detector
+    from gossip.flows.watching.serving import Board
     from gossip.schemas.protocols import Reporter, ResultWriter
 
 DRAIN_SECONDS = 8.0
@@ -48,6 +50,8 @@ RESTART_SECONDS, RESTART_SECONDS_MAX = 1.0, 60.0
 HEALTHY_SECONDS = 300.0
 """A cluster that lived so long did not fail in a row with the one before."""
 UPKEEP_SECONDS = 300.0
+GAUGES_SECONDS = 60.0
+"""Between two looks at the lake for metrics; each takes a process and a query."""
 VACUUM_SECONDS = 86400.0
 _END_SECONDS = 60.0
 
@@ -69,6 +73,11 @@ class Watch:
         quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.board: Board | None = None
+        """Where metrics are shown, for somebody who serves them."""
+        self._metrics = Metrics()
+        self._gauges = Aside()
+        self._gauges_due = clock()
         self._path = path
         self._state = state
         self._reporters = [Lasting(reporter) for reporter in reporters]
@@ -106,7 +115,14 @@ class Watch:
                 settings, self._next = self._next or settings, None
         finally:
             self._upkeep.wait(_END_SECONDS)
+            self._gauges.wait(0)
         self._say(f"stopped by {self._stopped.name}; everything that was found is in the lake")
+
+    def _show(self) -> None:
+        """Let everybody see how it goes."""
+        if self.board is not None:
+            self._metrics.look()
+            self.board.put(self._metrics.text(), ready=self._metrics.running)
 
     def _say(self, text: str) -> None:
         if not self._quiet:
@@ -150,6 +166,10 @@ class Watch:
         report = RunReport(config, self._reporters, detector.rule_set)
         report.summary.policy_hash = session.context.policy_hash
         names = tuple(target.name for target in config.targets)
+        worker.commits = CommitClock(self._processes)
+        rules = len(detector.rule_set.rules)
+        self._metrics.begin(names, self._rounds, worker.commits, rules=rules, absent=len(settings.absent))
+        self._show()
         self._announce(settings, detector)
         self._settings, self._signature = settings, settings.signature()
         self._look_due = self._clock() + LOOK_SECONDS
@@ -158,7 +178,7 @@ class Watch:
             worker.in_cluster(self._processes, number)
             return build_flow(worker, writer)
 
-        journal = Journal(report, names, quiet=self._quiet)
+        journal = Journal(report, names, quiet=self._quiet, metrics=self._metrics)
         events = _events(settings)
         try:
             if events is not None:
@@ -170,6 +190,8 @@ class Watch:
         finally:
             if events is not None:
                 events.stop()
+            self._metrics.end()
+            self._show()
             report.close()
             self._upkeep.wait(_END_SECONDS)
             self._upkeep.start("write the run's row", lambda: session.end(report.summary, keep_pending=True))
@@ -190,21 +212,30 @@ class Watch:
         count = len(settings.config.targets)
         self._say(f"watching {count:,} targets with {len(detector.rule_set.rules):,} rules")
         for name in settings.absent:
-            log(f"{name}: not there; it is looked for again every {LOOK_SECONDS:.0f} s")
+            log(f"{name}: not there; it is looked for again every {LOOK_SECONDS:.0f} s", "warning", target=name)
 
     def _failed(self, err: ClusterError, failures: int) -> None:
         """Wait before the next attempt. Raises the error where that is of no use."""
         if err.lasting or failures > RESTARTS_MAX:
-            log(f"giving up: {'the same would happen again' if err.lasting else f'{failures} failures in a row'}")
+            log(
+                f"giving up: {'the same would happen again' if err.lasting else f'{failures} failures in a row'}",
+                "error",
+            )
             raise err
+        self._metrics.restarts += 1
         wait = min(RESTART_SECONDS * 2 ** (failures - 1), RESTART_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
-        log(f"{err}; starting again in {wait:.0f} s; nothing is lost")
+        log(f"{err}; starting again in {wait:.0f} s; nothing is lost", "error", failures=failures)
         deadline = self._clock() + wait
         while self._stopped is None and self._clock() < deadline:
+            self._show()
             time.sleep(0.1)
 
     def _tick(self) -> None:
         now = self._clock()
+        self._show()
+        if self.board is not None and now >= self._gauges_due:
+            self._gauges_due = now + GAUGES_SECONDS
+            self._gauges.start("measure the lake", lambda: measure_lake(self._state, self._metrics.standing))
         if self._drain_until is not None:
             if now > self._drain_until:
                 raise _Late
@@ -237,7 +268,8 @@ class Watch:
         except (GossipError, OSError) as err:
             if self._bad != signature:
                 self._bad = signature
-                log(f"settings are kept as they were: {err}")
+                self._metrics.rejected_settings += 1
+                log(f"settings are kept as they were: {err}", "warning")
             self._signature = signature
             return
         self._bad = None
