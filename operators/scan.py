@@ -163,7 +163,7 @@ def _scan_lineage(detector: Detector | DeltaDetector, lineage: Lineage, data: by
 
 def _matches(document: Document, container: tuple[str, ...], scanned: Scanned, result: UnitResult) -> list[Match]:
     """The matches of one text; what a budget stopped becomes a loss."""
-    for cause, count in sorted(scanned.dropped.items()):
+    for cause, count in sorted(scanned.dropped.items()) if scanned.dropped else ():
         detail = f"{count} times; the rest of the document was scanned"
         result.losses.append(Loss(f"budget-{cause}", inside(document.name, container), detail))
     return scanned.matches

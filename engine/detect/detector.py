@@ -175,7 +175,7 @@ class Detector:
                     new.extend(_placed(kept, child, segment) for kept in self._inside(child, child, budget))
             followed = segment.base + limit
             _add(found, new, budget)
-        return Scanned(self._unshadowed(found) if found else found, +budget.dropped)
+        return Scanned(self._unshadowed(found) if found else found, budget.refused)
 
     def scan_held(self, data: bytes, base: Base | None = None, *, awaited: bool = True) -> Held:
         """The same for a document that is held whole, and perhaps was made of one that was scanned by this method.
@@ -207,7 +207,7 @@ class Detector:
             new.extend(_placed(kept, child, segment) for kept in self._known_inside(child, budget))
         found: list[Match] = []
         _add(found, new, budget)
-        return Scanned(self._joined(self._unshadowed(found)) if found else found, +budget.dropped)
+        return Scanned(self._joined(self._unshadowed(found)) if found else found, budget.refused)
 
     def _unshadowed(self, found: list[Match]) -> list[Match]:
         kept, shadowed = without_shadowed(found, self._generic)

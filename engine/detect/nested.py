@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 REFUSALS = frozenset({"decoded-items", "decoded-bytes"})
 """Causes of what was dropped that depend on what else the document held."""
 
+_NOTHING: Counter[str] = Counter()
+
 
 class Budget:
     """What may still be decoded from one document. What it refuses is counted by cause."""
@@ -37,6 +39,11 @@ class Budget:
         self._read += gained
         self._bytes += gained
         self._items += gained // BYTES_PER_DECODED_ITEM
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What was refused, by cause. Not to be changed: of most documents it is nothing, and the same object."""
+        return +self.dropped if self.dropped else _NOTHING
 
     @property
     def left(self) -> tuple[int, int]:
