@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gossip.connectors.git.commit_graph import read_commit_graph
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.pack import BLOB, COMMIT, TAG, TREE, loss_kind
-from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.connectors.git.store import ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 

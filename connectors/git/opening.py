@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from gossip.connectors.git.documents import blob_document
 from gossip.connectors.git.history import author_of
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.pack import BLOB, loss_kind
 from gossip.connectors.git.packs.reader import UnitReader
-from gossip.connectors.git.store import MissingObjectError
 from gossip.engine.findings import display_path
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss

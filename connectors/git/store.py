@@ -9,26 +9,15 @@ from __future__ import annotations
 
 import os
 import time
-import zlib
 from collections import OrderedDict
 from contextlib import suppress
-from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gossip.connectors.git.loose import MissingObjectError, read_loose
 from gossip.connectors.git.packs.file import PackFile
 from gossip.connectors.git.packs.multi import MultiPackIndex
-from gossip.connectors.git.packs.pack import (
-    BLOB,
-    COMMIT,
-    OBJECT_BYTES_MAX,
-    OFS_DELTA,
-    REF_DELTA,
-    TAG,
-    TREE,
-    Entry,
-    TooLargeError,
-)
+from gossip.connectors.git.packs.pack import OFS_DELTA, REF_DELTA, Entry
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 
@@ -43,11 +32,6 @@ RETRIES_MAX = 64
 ALTERNATES_DEPTH_MAX = 5
 _LOOSE_NAME = 38
 _REMOVAL_SECONDS, _REMOVAL_LOOKS = 0.2, 10
-_KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
-
-
-class MissingObjectError(PermanentError):
-    """The object is not in the repository: a partial or damaged clone."""
 
 
 class ObjectStore:
@@ -381,27 +365,3 @@ def _is_removed(pack: Path) -> bool:
             return True
         time.sleep(_REMOVAL_SECONDS / _REMOVAL_LOOKS)
     return False
-
-
-def read_loose(path: Path) -> tuple[int, bytes]:
-    """(kind, content) of a loose object file. Raises MissingObjectError where there is none any more, PermanentError
-    where it is damaged or cannot be read.
-    """
-    try:
-        inflater = zlib.decompressobj()
-        raw = inflater.decompress(path.read_bytes(), OBJECT_BYTES_MAX)
-    except zlib.error as err:
-        raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged: {err}") from err
-    except FileNotFoundError as err:
-        raise MissingObjectError(f"object {path.parent.name}{path.name} is not in the repository any more") from err
-    except OSError as err:
-        raise PermanentError(f"loose object {path.parent.name}{path.name}: {err.strerror}") from err
-    if len(raw) >= OBJECT_BYTES_MAX:
-        raise TooLargeError(f"loose object {path.parent.name}{path.name}: over {OBJECT_BYTES_MAX} bytes")
-    head, _, data = raw.partition(b"\0")
-    word, _, size = head.partition(b" ")
-    if word not in _KINDS or not inflater.eof or size != b"%d" % len(data):
-        raise PermanentError(f"loose object {path.parent.name}{path.name}: damaged header, or cut short")
-    if sha1(raw, usedforsecurity=False).hexdigest() != path.parent.name + path.name:
-        raise PermanentError(f"loose object {path.parent.name}{path.name}: holds the content of another object")
-    return _KINDS[word], data

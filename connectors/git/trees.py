@@ -16,8 +16,9 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.pack import TREE, loss_kind
-from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.connectors.git.store import ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 

@@ -189,7 +189,8 @@ class TestWeb(SourceContract):
     def world(self, tmp_path: Path, request: pytest.FixtureRequest) -> World:
         """A folder that is served. Keys are as URLs write them."""
         pytest.importorskip("aiohttp")
-        content = {path: data for path, data in CONTENT.items() if not path.startswith(b"many/1")}
+        # A hundred requests are enough of a server that works on the same interpreter.
+        content = {path: data for path, data in CONTENT.items() if path[:5] != b"many/" or path[:7] == b"many/30"}
         write(tmp_path, content)
         made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path)))
         thread = threading.Thread(target=made.serve_forever, args=(0.05,))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossip.connectors.git.history import read_frontier, read_graph
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.pack import COMMIT
-from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.connectors.git.store import ObjectStore
 
 TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 

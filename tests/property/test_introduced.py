@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossip.connectors.git.history import Commit, Graph
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.pack import TREE
-from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.connectors.git.store import ObjectStore
 from gossip.connectors.git.trees import (
     Tree,
     TreeReader,

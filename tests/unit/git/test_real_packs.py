@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gossip.connectors.git.loose import MissingObjectError
 from gossip.connectors.git.packs.file import PackFile
 from gossip.connectors.git.packs.index import PackIndex
 from gossip.connectors.git.packs.multi import MultiPackIndex
 from gossip.connectors.git.packs.pack import BLOB, OFS_DELTA, REF_DELTA, Pack
 from gossip.connectors.git.source import GitSource
-from gossip.connectors.git.store import MissingObjectError, ObjectStore
+from gossip.connectors.git.store import ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.protocols import Document
 from gossip.schemas.summary import Loss

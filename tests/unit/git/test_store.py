@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from gossip.connectors.git import loose as loose_module
 from gossip.connectors.git import store as store_module
+from gossip.connectors.git.loose import MissingObjectError, read_loose
 from gossip.connectors.git.packs.pack import BLOB, TooLargeError
-from gossip.connectors.git.store import MissingObjectError, ObjectStore, read_loose
+from gossip.connectors.git.store import ObjectStore
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.summary import Loss
 from tests.support.repos import BUILDERS, open_any, plain_token
@@ -122,7 +124,7 @@ def test_alternates_that_go_too_deep(tmp_path: Path) -> None:
 
 def test_loose_object_over_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is no damage: it has a name of its own."""
-    monkeypatch.setattr(store_module, "OBJECT_BYTES_MAX", 100)
+    monkeypatch.setattr(loose_module, "OBJECT_BYTES_MAX", 100)
     name = loose(tmp_path, b"blob 200\0" + b"a" * 200)
     with pytest.raises(TooLargeError, match=name.hex()):
         ObjectStore(tmp_path).read(name)
