@@ -52,6 +52,8 @@ HEALTHY_SECONDS = 300.0
 UPKEEP_SECONDS = 300.0
 GAUGES_SECONDS = 60.0
 """Between two looks at the lake for metrics; each takes a process and a query."""
+FIRST_GAUGES_SECONDS = 2.0
+"""The same while nothing was measured yet: a new lake is made by the first commit."""
 VACUUM_SECONDS = 86400.0
 _END_SECONDS = 60.0
 
@@ -234,7 +236,8 @@ class Watch:
         now = self._clock()
         self._show()
         if self.board is not None and now >= self._gauges_due:
-            self._gauges_due = now + GAUGES_SECONDS
+            measured = self._metrics.standing.get()[0]
+            self._gauges_due = now + (GAUGES_SECONDS if measured else FIRST_GAUGES_SECONDS)
             self._gauges.start("measure the lake", lambda: measure_lake(self._state, self._metrics.standing))
         if self._drain_until is not None:
             if now > self._drain_until:

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 FIRST = int(os.environ.get("GOSSIP_CHAOS_FIRST_SEED", "0"))
-RUNS = int(os.environ.get("GOSSIP_CHAOS_STREAMS", "3"))
+RUNS = int(os.environ.get("GOSSIP_CHAOS_STREAMS", "2"))
 PARTITIONS = 3
 MESSAGES = 3_000
 EVERY = 3

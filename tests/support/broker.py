@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 VERSION = "4.3.1"
 START_SECONDS = 60.0
-USER, PASSWORD = "gossip", "not-a-" + "secret"
+USER = "gossip"
+PASSWORD = "not-a-" + "secret"
 _OUTSIDE = dict(os.environ)
 """As it was before the tests were sealed off: Maven and Java need the caller's home and settings."""
 
