@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gossip.schemas.finding import Finding
     from gossip.schemas.summary import Summary
 
-DEFAULT_NAME = ".gossip-baseline"
 BYTES_MAX = 256 * 1024 * 1024
 
 
@@ -81,6 +80,11 @@ class Collected:
 def open_baseline(path: str) -> Baseline:
     """The baseline in a file. Raises MisuseError for a file that cannot be read or is none."""
     return parse(read_text(path), path)
+
+
+def known_secrets(path: str) -> KnownSecrets:
+    """What a scan asks of the baseline in a file. Raises MisuseError."""
+    return KnownSecrets(path, open_baseline(path))
 
 
 def read_text(path: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gossip.connectors.objects.access import remember_login, use_options
-from gossip.connectors.objects.names import check_protocol, is_objects, parse_url
 from gossip.flows.sources import has_connector
 from gossip.schemas.rows import without_credentials
 from gossip.schemas.units import Target
@@ -20,7 +18,11 @@ _LOCAL = frozenset({"files", "git", "lost", "stdin"})
 
 def is_url(text: str) -> bool:
     """Whether a target names something that is neither here nor a Git repository."""
-    return "://" in text and is_objects(text)
+    if "://" not in text:
+        return False
+    from gossip.connectors.objects.names import is_objects
+
+    return is_objects(text)
 
 
 def url_target(text: str, index: int) -> Target:
@@ -33,6 +35,9 @@ def url_target(text: str, index: int) -> Target:
 
         address = str(parse_address(text))
         return Target("kafka", address, address, index=index)
+    from gossip.connectors.objects.access import remember_login
+    from gossip.connectors.objects.names import check_protocol, parse_url
+
     place = parse_url(text)
     check_protocol(place)
     remember_login(place)
@@ -46,5 +51,9 @@ def is_elsewhere(target: Target) -> bool:
 
 def use_storage_options(config: ScanConfig, options: Mapping[str, str]) -> bool:
     """Keep the options for the targets that are object stores; whether there are any."""
+    if not any(target.kind == "objects" for target in config.targets):
+        return False
+    from gossip.connectors.objects.access import use_options
+
     use_options(options)
-    return any(target.kind == "objects" for target in config.targets)
+    return True

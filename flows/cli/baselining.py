@@ -97,15 +97,11 @@ def import_(options: BaselineOptions, source: str, kind: str, hmac_key_file: str
     from gossip.connectors.report.display import visible
     from gossip.engine.baseline.foreign.matching import match_claims
     from gossip.engine.baseline.foreign.reading import read_claims
-    from gossip.flows.baselines import entries_of, open_baseline, read_text, write_baseline
+    from gossip.flows.baselines import entries_of, read_text, write_baseline
 
     claims = read_claims(read_text(source), source, kind)
     key = None if hmac_key_file is None else read_text(hmac_key_file).rstrip("\r\n").encode()
-    if os.path.exists(options.file):
-        _opened(options)
-        baseline = open_baseline(options.file)
-    else:
-        baseline = _empty(options)
+    baseline = _opened(options)[0] if os.path.exists(options.file) else _empty(options)
     findings, summary = _scanned(options, show_secrets=True)
     met = match_claims(claims, findings, _spellings, key)
     before = len(baseline)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gossip.connectors.report.display import visible
-from gossip.flows.baselines import KnownSecrets, open_baseline
+from gossip.flows.baselines import KnownSecrets, known_secrets
 from gossip.flows.cli.hooktext import HookReporter
 from gossip.flows.cli.streams import say
 from gossip.schemas.errors import MisuseError
@@ -58,7 +58,7 @@ def run_hook(kind: str, arguments: tuple[str, ...], options: HookOptions, enviro
         return EXIT_CLEAN
     reporter = HookReporter(kind, f", or add it to {visible(options.baseline)}" if options.baseline else "")
     config = _config(options, target)
-    known = None if options.baseline is None else KnownSecrets(options.baseline, open_baseline(options.baseline))
+    known = None if options.baseline is None else known_secrets(options.baseline)
     if known is not None:
         known.check_key(config.tenant_key)
     summary = scan_target(config, reporter, known)

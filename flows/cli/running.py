@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gossip.flows.baselines import KnownSecrets, open_baseline
 from gossip.flows.cli.fetching import fetching
 from gossip.flows.cli.streams import is_terminal, say
 from gossip.flows.mirrors import is_waiting
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow
 
     from gossip.connectors.kafka.events import EventTopic
+    from gossip.flows.baselines import KnownSecrets
     from gossip.flows.cli.options import ScanOptions
     from gossip.flows.cli.progress import ProgressBar
     from gossip.flows.remember import Session
@@ -50,7 +50,7 @@ def run_scan(options: ScanOptions) -> int:
     sources = OpenedSources(target for target in config.targets if not is_waiting(target))
     _check_outputs(config, options)
     to = _topic(config, options)
-    known = None if options.baseline is None else KnownSecrets(options.baseline, open_baseline(options.baseline))
+    known = _known(options)
     with remembering(options, config, to) as session, fetching(config, options) as here:
         sources.add(target for target in here.targets if target not in config.targets)
         final = replace(here, tenant_key=session.state.tenant_key) if session else here
@@ -59,12 +59,24 @@ def run_scan(options: ScanOptions) -> int:
         return _run(final, options, session, sources, to, known)
 
 
+def _known(options: ScanOptions) -> KnownSecrets | None:
+    """The secrets of `--baseline`. Raises MisuseError."""
+    if options.baseline is None:
+        return None
+    from gossip.flows.baselines import known_secrets
+
+    return known_secrets(options.baseline)
+
+
 def _topic(config: ScanConfig, options: ScanOptions) -> EventTopic | None:
     """Where events go. Raises MisuseError, and errors of ours where the cluster does not answer."""
+    read = any(target.kind == "kafka" for target in config.targets)
+    if options.to is None and not options.kafka_options and not read:
+        return None
     from gossip.flows.publishing import event_topic, pairs_of
 
     pairs = pairs_of(options.kafka_options)
-    if any(target.kind == "kafka" for target in config.targets):
+    if read:
         from gossip.connectors.kafka.security import use_options
 
         use_options(pairs)
