@@ -18,7 +18,7 @@ from gossip.schemas.errors import MisuseError
 from gossip.schemas.ledger import LaneContext, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gossip.connectors.kafka.events import EventTopic
     from gossip.connectors.lake.memory import LakeMemory
@@ -153,14 +153,23 @@ def remembering(options: ScanOptions, config: ScanConfig, to: EventTopic | None 
             )
         if not is_waiting(target) and not is_elsewhere(target) and _within(options.state, target.location):
             raise MisuseError(f"--state {options.state}: lies in the target {target.name}; choose a folder elsewhere")
+    key = config.tenant_key if options.tenant_key_file is not None else None
+    with held_state(options.state, key, options.lake, options.storage_options) as state:
+        yield Session(state, to)
+
+
+@contextmanager
+def held_state(folder: str, key: bytes | None, lake: str | None, storage: Iterable[str]) -> Iterator[State]:
+    """Hold a state folder, made if it is not there, with its lake. Raises MisuseError.
+
+    `key`: of the file that the user named; `storage`: `--storage-option` as typed.
+    """
     from gossip.connectors.state.folder import held, open_state
     from gossip.flows.cli.lake import storage_options
 
-    key = given_key(config.tenant_key if options.tenant_key_file is not None else None)
-    with held(options.state):
-        yield Session(
-            open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options)), to
-        )
+    key = given_key(key)
+    with held(folder):
+        yield open_state(folder, key=key, lake=lake, options=storage_options(storage))
 
 
 def given_key(of_file: bytes | None) -> bytes | None:

@@ -342,8 +342,13 @@ def _execute(worker: Worker, options: ScanOptions, report: RunReport, bar: Progr
         say(profiles.table())
 
 
+def usable_cpus() -> int:
+    """Processors that this process may run on: at most so many processes are of use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _processes(config: ScanConfig) -> int:
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = usable_cpus()
     if cpus == 1 or any(target.location == STDIN for target in config.targets):
         return 1
     if any(map(is_elsewhere, config.targets)):

@@ -102,6 +102,7 @@ class StreamOptions:
 
 def run_stream(options: StreamOptions) -> int:
     """Run a stream until a signal or the end; the exit code. Raises what `StreamRun.run` raises."""
+    from gossip.flows.cli.running import usable_cpus
     from gossip.flows.scan import build_detector
     from gossip.flows.streaming.run import StreamPlan, StreamRun
     from gossip.flows.streaming.settings import route_of
@@ -117,7 +118,7 @@ def run_stream(options: StreamOptions) -> int:
             config=config,
             route=route,
             judging=judging,
-            processes=options.jobs or max(1, min(_cpus(), route.source.partitions)),
+            processes=options.jobs or max(1, min(usable_cpus(), route.source.partitions)),
             once=options.once,
             quiet=options.quiet,
         )
@@ -202,17 +203,9 @@ def _remembering(options: StreamOptions) -> Iterator[Session | None]:
             raise MisuseError("--lake and --storage-option are for a state: give --state DIR too")
         yield None
         return
-    from gossip.connectors.state.folder import held, open_state
-    from gossip.flows.cli.lake import storage_options
     from gossip.flows.cli.running import tenant_key_of
-    from gossip.flows.remember import Session, given_key
+    from gossip.flows.remember import Session, held_state
 
-    key = given_key(tenant_key_of(options.tenant_key_file))
-    with held(options.state):
-        yield Session(
-            open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
-        )
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    key = tenant_key_of(options.tenant_key_file)
+    with held_state(options.state, key, options.lake, options.storage_options) as state:
+        yield Session(state)

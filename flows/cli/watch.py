@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -98,20 +97,19 @@ def run_watch(options: WatchOptions) -> None:
 
 def _watch(options: WatchOptions, board: Board | None) -> None:
     from gossip.connectors.report import open_reporter
-    from gossip.connectors.state.folder import held, open_state
-    from gossip.flows.cli.lake import storage_options
-    from gossip.flows.cli.running import tenant_key_of
-    from gossip.flows.remember import given_key
+    from gossip.flows.cli.running import tenant_key_of, usable_cpus
+    from gossip.flows.remember import held_state
     from gossip.flows.watching.run import Watch
     from gossip.schemas.summary import Summary
 
-    key = given_key(tenant_key_of(options.tenant_key_file))
-    with held(options.state):
-        state = open_state(options.state, key=key, lake=options.lake, options=storage_options(options.storage_options))
+    key = tenant_key_of(options.tenant_key_file)
+    with held_state(options.state, key, options.lake, options.storage_options) as state:
         reporters: list[Reporter] = [open_reporter(None, path) for path in options.outputs]
         reporters.append(open_reporter(options.fmt, None, debug=options.debug))
         try:
-            watch = Watch(options.config, state, reporters, processes=options.jobs or _cpus(), quiet=options.quiet)
+            watch = Watch(
+                options.config, state, reporters, processes=options.jobs or usable_cpus(), quiet=options.quiet
+            )
             watch.board = board
             watch.run()
             for reporter in reporters:
@@ -119,7 +117,3 @@ def _watch(options: WatchOptions, board: Board | None) -> None:
         finally:
             for reporter in reporters:
                 reporter.abort()
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
