@@ -215,14 +215,7 @@ class KafkaChannel:
         with told(self._address, self._route.client.security):
             self._producer.begin_transaction()
             for topic, message in outgoing:
-                self._producer.send(
-                    topic.address.topic,
-                    value=message.value,
-                    key=message.key,
-                    headers=list(message.headers) or None,
-                    partition=position.partition % topic.partitions,
-                    timestamp_ms=message.timestamp if message.timestamp >= 0 else None,
-                )
+                send(self._producer, topic, message, position.partition)
             after = OffsetAndMetadata(position.offset, rewind_text(position), -1)
 
             def end() -> None:
@@ -241,11 +234,7 @@ class KafkaChannel:
         for topic, messages in ((outputs.forward, judged.forwards), (outputs.dead, judged.dead)):
             for message in messages if topic is not None else ():
                 assert topic is not None
-                if size_of(message) > topic.message_bytes_max:
-                    raise PermanentError(
-                        f"{topic.address}: a message of {size_of(message)} bytes does not fit; raise its "
-                        f"max.message.bytes, now {topic.message_bytes_max}, or give --dead-letter"
-                    )
+                check_size(topic, message, "a message", ", or give --dead-letter")
                 yield topic, message
 
 
@@ -253,6 +242,27 @@ def event_of(finding: Finding) -> Outgoing:
     """A finding as it is sent: its id as the key, so that compaction keeps the last event of each."""
     value = json.dumps(finding.to_record(), separators=(",", ":"))
     return Outgoing(finding.finding_id.encode(), value.encode(), EVENT_HEADERS, -1)
+
+
+def send(producer: Any, topic: Topic, message: Outgoing, number: int) -> None:
+    """Hand a message to an open transaction, for the partition that a number of any size means."""
+    producer.send(
+        topic.address.topic,
+        value=message.value,
+        key=message.key,
+        headers=list(message.headers) or None,
+        partition=number % topic.partitions,
+        timestamp_ms=message.timestamp if message.timestamp >= 0 else None,
+    )
+
+
+def check_size(topic: Topic, message: Outgoing, what: str, or_else: str = "") -> None:
+    """Raises PermanentError for what a topic would refuse for ever."""
+    if size_of(message) > topic.message_bytes_max:
+        raise PermanentError(
+            f"{topic.address}: {what} of {size_of(message)} bytes does not fit; raise its max.message.bytes, now "
+            f"{topic.message_bytes_max}{or_else}"
+        )
 
 
 def size_of(message: Outgoing) -> int:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gossip.connectors.kafka.channel import event_of, size_of
+from gossip.connectors.kafka.channel import check_size, event_of, send
 from gossip.connectors.kafka.client import BLOCK_MS, FencedError, let_go, told, within
 from gossip.schemas.errors import PermanentError
 from gossip.schemas.stream import EVENT_HEADERS, Outgoing
@@ -57,19 +57,9 @@ class EventTopic:
     def send(self, producer: Any, events: Sequence[Outgoing]) -> None:
         """Hand events to an open transaction. Events of one finding lie in one partition, so that compaction holds."""
         for event in events:
-            if size_of(event) > self.topic.message_bytes_max:
-                raise PermanentError(
-                    f"{self.topic.address}: an event of {size_of(event)} bytes does not fit; raise its "
-                    f"max.message.bytes, now {self.topic.message_bytes_max}"
-                )
+            check_size(self.topic, event, "an event")
             assert event.key is not None, "an event has the id of its finding as its key"
-            producer.send(
-                self.topic.address.topic,
-                value=event.value,
-                key=event.key,
-                headers=list(EVENT_HEADERS),
-                partition=int(event.key[:_HASH_CHARS], 16) % self.topic.partitions,
-            )
+            send(producer, self.topic, event, int(event.key[:_HASH_CHARS], 16))
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from gossip.flows.run import RunReport
 from gossip.flows.streaming.heap import give_back, settle_stream
 from gossip.flows.supervisor import ClusterError, run_cluster
 from gossip.flows.watching.journal import Journal, Lasting, log
-from gossip.flows.watching.run import HEALTHY_SECONDS, RESTART_SECONDS, RESTART_SECONDS_MAX, RESTARTS_MAX
+from gossip.flows.watching.restarts import in_a_row, is_hopeless, wait_for_restart
 from gossip.operators.emit import PARTITION, ResultSink
 from gossip.operators.judge import Judging, PartitionJudge, read_version
 from gossip.operators.rounds import Rounds
@@ -117,8 +116,10 @@ class StreamRun:
                     self._cluster()
                     ended = True
                 except ClusterError as err:
-                    failures = 1 if self._clock() - began > HEALTHY_SECONDS else failures + 1
-                    self._failed(err, failures)
+                    failures = in_a_row(failures, self._clock() - began)
+                    if is_hopeless(err, failures):
+                        raise
+                    wait_for_restart(err, failures, lambda: self._stopped is None, self._clock)
         finally:
             self.report.close()
             if self._session is not None:
@@ -211,13 +212,3 @@ class StreamRun:
             raise ClusterError(str(err)) from err
         except GossipError as err:
             raise ClusterError(str(err), lasting=True) from err
-
-    def _failed(self, err: ClusterError, failures: int) -> None:
-        """Wait before the next attempt. Raises the error where that is of no use."""
-        if err.lasting or failures > RESTARTS_MAX:
-            raise err
-        wait = min(RESTART_SECONDS * 2 ** (failures - 1), RESTART_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
-        log(f"{err}; starting again in {wait:.0f} s; nothing is lost")
-        deadline = self._clock() + wait
-        while self._stopped is None and self._clock() < deadline:
-            time.sleep(0.1)

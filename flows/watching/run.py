@@ -7,7 +7,6 @@ is planned again, as after a crash: the ledger alone says what is done.
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from dataclasses import replace
@@ -24,6 +23,7 @@ from gossip.flows.watching.events import EventReader
 from gossip.flows.watching.journal import Journal, Lasting, log
 from gossip.flows.watching.looks import Looks, twins
 from gossip.flows.watching.metrics import CommitClock, Metrics, measure_lake
+from gossip.flows.watching.restarts import in_a_row, is_hopeless, wait_for_restart
 from gossip.flows.watching.settings import WatchSettings, load_settings
 from gossip.operators.rounds import Rounds
 from gossip.operators.worker import Worker
@@ -44,11 +44,6 @@ DRAIN_SECONDS = 8.0
 """How long what is under way may take to be committed after a stop. What is not is done again by the next one."""
 LOOK_SECONDS = 30.0
 """Between two lookups of what the settings' globs name; changes of the settings' own files are seen within a second."""
-RESTARTS_MAX = 10
-"""Failures in a row after which a watch gives up."""
-RESTART_SECONDS, RESTART_SECONDS_MAX = 1.0, 60.0
-HEALTHY_SECONDS = 300.0
-"""A cluster that lived so long did not fail in a row with the one before."""
 UPKEEP_SECONDS = 300.0
 GAUGES_SECONDS = 60.0
 """Between two looks at the lake for metrics; each takes a process and a query."""
@@ -112,7 +107,7 @@ class Watch:
                     self._cluster(settings)
                     failures = 0
                 except ClusterError as err:
-                    failures = 1 if self._clock() - began > HEALTHY_SECONDS else failures + 1
+                    failures = in_a_row(failures, self._clock() - began)
                     self._failed(err, failures)
                 settings, self._next = self._next or settings, None
         finally:
@@ -218,19 +213,14 @@ class Watch:
 
     def _failed(self, err: ClusterError, failures: int) -> None:
         """Wait before the next attempt. Raises the error where that is of no use."""
-        if err.lasting or failures > RESTARTS_MAX:
+        if is_hopeless(err, failures):
             log(
                 f"giving up: {'the same would happen again' if err.lasting else f'{failures} failures in a row'}",
                 "error",
             )
             raise err
         self._metrics.restarts += 1
-        wait = min(RESTART_SECONDS * 2 ** (failures - 1), RESTART_SECONDS_MAX) * random.uniform(0.8, 1.2)  # noqa: S311
-        log(f"{err}; starting again in {wait:.0f} s; nothing is lost", "error", failures=failures)
-        deadline = self._clock() + wait
-        while self._stopped is None and self._clock() < deadline:
-            self._show()
-            time.sleep(0.1)
+        wait_for_restart(err, failures, lambda: self._stopped is None, self._clock, self._show)
 
     def _tick(self) -> None:
         now = self._clock()
