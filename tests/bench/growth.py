@@ -23,7 +23,7 @@ from tests.bench.peers import SCANNERS, BenchError, Result, compare, program_pat
 from tests.support import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 COMMITS = (1_000, 10_000, 100_000)
 FILES_AT_FIRST = 200
@@ -163,19 +163,28 @@ class Maker:
 def make(folder: Path, commits: int, seed: int = 1) -> Path:
     """A bare repository of `commits` commits."""
     path = folder / f"growth-{commits}.git"
-    git = ["git", "-C", str(path)]
+    imported(path, Maker(seed).stream(commits))
+    subprocess.run(["git", "-C", str(path), "update-ref", "-d", "refs/heads/work"], check=True)
+    packed(path)
+    return path
+
+
+def imported(path: Path, stream: Iterable[bytes]) -> None:
+    """Make a bare repository of what `git fast-import` reads. Raises BenchError."""
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(path)], check=True)
-    with subprocess.Popen([*git, "fast-import", "--quiet", "--done"], stdin=subprocess.PIPE) as process:
+    command = ["git", "-C", str(path), "fast-import", "--quiet", "--done"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        for part in Maker(seed).stream(commits):
+        for part in stream:
             process.stdin.write(part)
         process.stdin.close()
         if process.wait():
             raise BenchError(f"git fast-import ended with status {process.returncode}")
-    subprocess.run([*git, "update-ref", "-d", "refs/heads/work"], check=True)
-    # With -f: what fast-import leaves whole, Git would leave whole too.
-    subprocess.run([*git, "repack", "-a", "-d", "-f", "-q"], check=True)
-    return path
+
+
+def packed(path: Path) -> None:
+    """Pack a repository. With -f: what fast-import leaves whole, Git would leave whole too."""
+    subprocess.run(["git", "-C", str(path), "repack", "-a", "-d", "-f", "-q"], check=True)
 
 
 def inflated_bytes(path: Path) -> int:

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.growth import EPOCH, line
+from tests.bench.growth import EPOCH, imported, line, packed
 from tests.bench.measure import machine, measure
 from tests.bench.peers import MIB, SCANNERS, BenchError, count_findings
 from tests.support import tokens
@@ -88,17 +88,8 @@ class Maker:
 
 def make(path: Path, commits: int, seed: int = 1) -> Path:
     """A bare repository of `commits` commits, packed by Git."""
-    git = ["git", "-C", str(path)]
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(path)], check=True)
-    with subprocess.Popen([*git, "fast-import", "--quiet", "--done"], stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        for part in Maker(seed).stream(commits):
-            process.stdin.write(part)
-        process.stdin.close()
-        if process.wait():
-            raise BenchError(f"git fast-import ended with status {process.returncode}")
-    # With -f: what fast-import leaves whole, Git would leave whole too.
-    subprocess.run([*git, "repack", "-a", "-d", "-f", "-q"], check=True)
+    imported(path, Maker(seed).stream(commits))
+    packed(path)
     return path
 
 

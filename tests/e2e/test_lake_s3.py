@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,17 +12,16 @@ from gossip.connectors.lake.maintain import compact, vacuum, verify
 from gossip.connectors.lake.storage import LakeMissingError, Location, location
 from gossip.connectors.lake.views import query
 from gossip.schemas.errors import RetryableError
+from tests.support import s3
 from tests.support.cli import TOKEN_RULES, gossip, scan
 from tests.support.lake import lane, unit
 from tests.support.repos import plain_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-SERVER = shutil.which("moto_server")
-STARTUP_SECONDS = 30.0
-
-pytestmark = pytest.mark.skipif(SERVER is None, reason="needs moto_server on the path")
+pytestmark = pytest.mark.skipif(s3.moto_command(0) is None, reason="needs moto_server on the path")
 
 
 def options(port: int) -> dict[str, str]:
@@ -45,27 +38,13 @@ def options(port: int) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a server with an empty bucket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    log = Path(tmp_path_factory.mktemp("s3"), "log").open("wb")  # noqa: SIM115 - closed below, after the server
-    server = subprocess.Popen([str(SERVER), "-H", "127.0.0.1", "-p", str(number)], stdout=log, stderr=log)
-    try:
+    number = s3.free_port()
+    command = s3.moto_command(number)
+    assert command is not None
+    with s3.running(command, number, tmp_path_factory.mktemp("s3")):
         make = urllib.request.Request(f"http://127.0.0.1:{number}/bucket", method="PUT")
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while True:
-            try:
-                urllib.request.urlopen(make).close()
-                break
-            except urllib.error.URLError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    pytest.skip("the S3 server does not start here")
-                time.sleep(0.1)
+        urllib.request.urlopen(make).close()
         yield number
-    finally:
-        server.terminate()
-        server.wait(30)
-        log.close()
 
 
 @pytest.fixture

@@ -31,14 +31,19 @@ def free_port() -> int:
         return number
 
 
+def moto_command(port: int) -> list[str] | None:
+    """How moto's server is started; None where it is not installed."""
+    moto = shutil.which("moto_server")
+    return [moto, "-H", "127.0.0.1", "-p", str(port)] if moto else None
+
+
 def server_command(port: int, folder: Path) -> list[str] | None:
     """How the server at hand is started; None where there is none."""
     gateway = os.environ.get("GOSSIP_TEST_VERSITYGW") or shutil.which("versitygw")
     if gateway:
         login = ["--access", KEY, "--secret", WORD]
         return [gateway, "--port", f"127.0.0.1:{port}", "--quiet", "--keep-alive", *login, "posix", str(folder)]
-    moto = shutil.which("moto_server")
-    return [moto, "-H", "127.0.0.1", "-p", str(port)] if moto else None
+    return moto_command(port)
 
 
 @contextmanager
@@ -49,6 +54,13 @@ def s3_server(folder: Path) -> Iterator[int]:
     if command is None:
         pytest.skip("needs versitygw or moto_server on the path")
     (folder / "data").mkdir()
+    with running(command, port, folder):
+        yield port
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """A server that answers; its log lies in a folder. Skips the test where it does not start."""
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -63,7 +75,7 @@ def s3_server(folder: Path) -> Iterator[int]:
                     if server.poll() is not None or time.monotonic() > deadline:
                         pytest.skip("the S3 server does not start here")
                     time.sleep(0.1)
-            yield port
+            yield
         finally:
             server.terminate()
             server.wait(30)
